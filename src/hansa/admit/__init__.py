@@ -1,0 +1,1 @@
+"""Is it acceptable, and what is defaulted?"""

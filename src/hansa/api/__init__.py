@@ -1,0 +1,1 @@
+"""What objects are: kinds, fields, schemas, and how two versions of an object merge."""

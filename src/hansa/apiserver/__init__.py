@@ -1,0 +1,1 @@
+"""Be an API server: everything kubectl and client libraries demand of one."""

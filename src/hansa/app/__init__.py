@@ -1,0 +1,1 @@
+"""Composition roots, one per process. The only place that wires layers together."""

@@ -1,0 +1,1 @@
+"""The life of a Cluster: its execution space, its health, its taints."""

@@ -1,0 +1,1 @@
+"""Front ends: what users write becomes Bindings, results become what users read."""

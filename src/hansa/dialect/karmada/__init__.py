@@ -1,0 +1,1 @@
+"""Karmada: template and policies to bindings, binding status to the template."""

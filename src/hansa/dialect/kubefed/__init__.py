@@ -1,0 +1,1 @@
+"""KubeFed: FederatedX to bindings, results to its status."""

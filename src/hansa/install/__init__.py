@@ -1,0 +1,1 @@
+"""Put Hansa on a hub, and members into the federation."""

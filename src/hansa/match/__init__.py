@@ -1,0 +1,1 @@
+"""Which policy claims this object?"""

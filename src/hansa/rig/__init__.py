@@ -1,0 +1,1 @@
+"""Real Kubernetes as processes on loopback."""

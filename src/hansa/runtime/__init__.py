@@ -1,0 +1,1 @@
+"""Keep up with many API servers: caches, queues, controllers."""

@@ -1,0 +1,1 @@
+"""Members acted out: nodes, pods and the controllers that real clusters run."""
