@@ -1,0 +1,150 @@
+"""Certificate authorities and the certificates they sign, as PEM bytes. ECDSA P-256 throughout.
+
+Keys are written nowhere here: callers keep them, in files of mode 0600 or in Secrets.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+BACKDATED = timedelta(minutes=5)
+"""Certificates begin this long before they were made, for clocks that run behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """A certificate and its private key, both PEM. The key never appears in a repr."""
+
+    certificate: bytes
+    key: bytes
+
+    def __repr__(self) -> str:
+        return f"KeyPair({subject_of(self.certificate)})"
+
+
+def make_authority(common_name: str, now: datetime, *, days: int = 3650) -> KeyPair:
+    """A self-signed CA that may sign leaf certificates only."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    certificate = (
+        _builder(name, name, key.public_key(), now, days)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_usage(signs_certificates=True), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    return KeyPair(certificate.public_bytes(serialization.Encoding.PEM), _private_pem(key))
+
+
+def issue_server(authority: KeyPair, names: Sequence[str], now: datetime, *, days: int = 365) -> KeyPair:
+    """A serving certificate for DNS names and IP addresses; the first is its common name."""
+    return _issue(authority, names[0], (), names, ExtendedKeyUsageOID.SERVER_AUTH, now, days)
+
+
+def issue_client(authority: KeyPair, user: str, groups: Sequence[str], now: datetime, *, days: int = 365) -> KeyPair:
+    """A client certificate as API servers read it: common name = user, organizations = groups."""
+    return _issue(authority, user, groups, (), ExtendedKeyUsageOID.CLIENT_AUTH, now, days)
+
+
+def subject_of(certificate: bytes) -> str:
+    """The subject in RFC 4514 form."""
+    return x509.load_pem_x509_certificate(certificate).subject.rfc4514_string()
+
+
+def expires_at(certificate: bytes) -> datetime:
+    """End of validity, in UTC."""
+    return x509.load_pem_x509_certificate(certificate).not_valid_after_utc
+
+
+def make_signing_key() -> bytes:
+    """A private key for ServiceAccount tokens (ES256), PEM."""
+    return _private_pem(ec.generate_private_key(ec.SECP256R1()))
+
+
+def public_half(private_key: bytes) -> bytes:
+    """The public key of a private one, both PEM."""
+    key = serialization.load_pem_private_key(private_key, None)
+    return key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def _issue(
+    authority: KeyPair,
+    common_name: str,
+    organizations: Sequence[str],
+    names: Sequence[str],
+    purpose: x509.ObjectIdentifier,
+    now: datetime,
+    days: int,
+) -> KeyPair:
+    issuer = x509.load_pem_x509_certificate(authority.certificate)
+    issuer_key = serialization.load_pem_private_key(authority.key, None)
+    if not isinstance(issuer_key, ec.EllipticCurvePrivateKey):
+        raise TypeError("the authority's key is not an ECDSA key")
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name(
+        [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in organizations]
+        + [x509.NameAttribute(NameOID.COMMON_NAME, common_name)]
+    )
+    builder = (
+        _builder(subject, issuer.subject, key.public_key(), now, days)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(signs_certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
+    )
+    if names:
+        builder = builder.add_extension(
+            x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False
+        )
+    certificate = builder.sign(issuer_key, hashes.SHA256())
+    return KeyPair(certificate.public_bytes(serialization.Encoding.PEM), _private_pem(key))
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime, days: int
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - BACKDATED)
+        .not_valid_after(now + timedelta(days=days))
+    )
+
+
+def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
