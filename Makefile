@@ -1,2 +1,52 @@
+# Two commands do the main things on a fresh machine: `make demo` and `make test`.
 PYTHON ?= python3.11
 VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test lint types check generated kube real bench chaos gen clean
+
+demo: $(STAMP)
+	$(BIN)/hansa demo
+
+test: $(STAMP)
+	$(BIN)/pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+
+types: $(STAMP)
+	$(BIN)/pyright
+
+check: test lint types generated real
+
+generated: $(STAMP)
+	$(BIN)/python tools/gen.py crds --check
+
+kube:
+	tools/kube/build.sh
+
+real: $(STAMP) kube
+	$(BIN)/pytest tests/real
+
+bench: $(STAMP)
+	$(BIN)/python -m bench
+
+chaos: $(STAMP)
+	$(BIN)/pytest tests/wire/test_kill.py --kills 50
+
+gen: $(STAMP)
+	$(BIN)/python tools/gen.py crds
+	$(BIN)/python tools/gen.py docs
+
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "Hansa needs Python 3.11 or newer: set PYTHON=/path/to/python3"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e . --group dev
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .hypothesis .ruff_cache

@@ -1,0 +1,180 @@
+"""The folder in which `hansa up` keeps a federation: ports, certificates, data, logs, and who is running it.
+
+Layout: `kubeconfig` (contexts hub and one per member), `federation.json` (what `up` was asked for), `ports.json`,
+`pki/`, `data/<server>.db`, `log/hansa.log`, `lock` (held while alive) and `pid`. Mode 0700 throughout.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from hansa.kube.errors import ConfigError
+
+DEFAULT_DIRECTORY = Path("~/.hansa/default")
+HUB = "hub"
+
+
+@dataclass(frozen=True, slots=True)
+class FederationSpec:
+    """What `hansa up` was asked for; the same question on a live folder is answered, another is refused."""
+
+    members: tuple[str, ...]
+    real: bool = False
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        return (HUB, *self.members)
+
+
+class StateFolder:
+    """One federation's folder."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory.expanduser().absolute()
+        self._lock: int | None = None
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.directory / "kubeconfig"
+
+    @property
+    def pki(self) -> Path:
+        return self.directory / "pki"
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "log" / "hansa.log"
+
+    def data(self, server: str) -> Path:
+        return self.directory / "data" / server
+
+    def prepare(self) -> None:
+        """Create the folder and its parts. Raises ConfigError when it cannot be written."""
+        try:
+            for folder in (self.directory, self.pki, self.log.parent, self.directory / "data"):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"--dir {self.directory} cannot be used: {error.strerror}. Name a folder that you may write."
+            ) from error
+
+    # -- who runs it ---------------------------------------------------------------------------------------------
+
+    def acquire(self) -> bool:
+        """Take the folder for this process; False when another live process has it."""
+        self.prepare()
+        handle = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            return False
+        self._lock = handle
+        (self.directory / "pid").write_text(f"{os.getpid()}\n")
+        return True
+
+    def release(self) -> None:
+        if self._lock is not None:
+            (self.directory / "pid").unlink(missing_ok=True)
+            (self.directory / "ready").unlink(missing_ok=True)
+            os.close(self._lock)
+            self._lock = None
+
+    def owner(self) -> int | None:
+        """Pid of the process that holds the folder, None when nobody does."""
+        path = self.directory / "lock"
+        if not path.exists():
+            return None
+        handle = os.open(path, os.O_RDWR)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            try:
+                return int((self.directory / "pid").read_text())
+            except (OSError, ValueError):
+                return None
+        else:
+            return None
+        finally:
+            os.close(handle)
+
+    # -- what it was asked for -----------------------------------------------------------------------------------
+
+    def spec(self) -> FederationSpec | None:
+        """What the folder holds; None for a new one. Raises ConfigError when the record is damaged."""
+        record = self._read("federation.json")
+        if record is None:
+            return None
+        return FederationSpec(tuple(record["members"]), bool(record["real"]))
+
+    def record(self, spec: FederationSpec) -> None:
+        self._write("federation.json", asdict(spec))
+
+    def ready(self, summary: dict[str, Any]) -> None:
+        """Leave word that the federation serves, for `--detach`, `down` and a second `up`."""
+        self._write("ready", summary)
+
+    def readiness(self) -> dict[str, Any] | None:
+        return self._read("ready")
+
+    # -- ports ---------------------------------------------------------------------------------------------------
+
+    def ports(self, names: Sequence[str]) -> dict[str, int]:
+        """One loopback port for each name, the same ones for as long as the folder lives."""
+        ports: dict[str, int] = self._read("ports.json") or {}
+        missing = [name for name in names if name not in ports]
+        if missing:
+            ports.update(zip(missing, free_ports(len(missing), set(ports.values())), strict=True))
+            self._write("ports.json", ports)
+        return {name: ports[name] for name in names}
+
+    # -- files ---------------------------------------------------------------------------------------------------
+
+    def write_private(self, path: Path, content: bytes) -> Path:
+        """Write a file of mode 0600 in one step: readers see the old content or the new."""
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        temporary.replace(path)
+        return path
+
+    def _read(self, name: str) -> dict[str, Any] | None:
+        try:
+            return json.loads((self.directory / name).read_text())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise ConfigError(
+                f"{self.directory / name} cannot be read: {error}. "
+                f"`hansa down --purge --dir {self.directory}` starts anew."
+            ) from error
+
+    def _write(self, name: str, content: dict[str, Any]) -> None:
+        self.write_private(self.directory / name, json.dumps(content, indent=1, sort_keys=True).encode() + b"\n")
+
+
+def free_ports(count: int, taken: set[int]) -> list[int]:
+    """Loopback TCP ports that nobody listens on now. All are held open together, so none comes twice."""
+    held: list[socket.socket] = []
+    found: list[int] = []
+    try:
+        while len(found) < count:
+            candidate = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            candidate.bind(("127.0.0.1", 0))
+            held.append(candidate)
+            port = candidate.getsockname()[1]
+            if port not in taken:
+                found.append(port)
+    finally:
+        for candidate in held:
+            candidate.close()
+    return found
