@@ -1,0 +1,60 @@
+"""What every command shares: running a coroutine, one clear line for an expected failure, and progress."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from hansa.kube.errors import ApiError, ConfigError, Unreachable
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run to the end on uvloop. Expected failures end the program with one line on stderr and exit status 1."""
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(work)
+    except (ConfigError, Unreachable) as error:
+        fail(str(error))
+    except ApiError as error:
+        fail(f"Error from server ({error.status_reason}): {error.message}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def fail(message: str) -> Any:
+    """Print what went wrong and leave with status 1."""
+    click.echo(f"error: {message}", err=True)
+    sys.exit(1)
+
+
+def say(message: str) -> None:
+    """One line of progress, on stderr so that output can be piped."""
+    click.echo(message, err=True)
+
+
+def hub_options(command: F) -> F:
+    """`--kubeconfig` and `--context` of the hub, with karmadactl's alias."""
+    command = click.option("--context", "--karmada-context", "context", help="Context of the hub in the kubeconfig.")(
+        command
+    )
+    return click.option(
+        "--kubeconfig",
+        type=click.Path(path_type=Path),
+        help="Kubeconfig of the hub; default: $KUBECONFIG, then ~/.kube/config.",
+    )(command)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # no wheel for this platform: the standard loop does the same, slower
+        return None
+    return uvloop.new_event_loop

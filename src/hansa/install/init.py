@@ -1,0 +1,114 @@
+"""Install Hansa on a hub, upgrade it, and remove it again.
+
+`init` applies every object server-side with one field manager, so running it again changes only what differs, and a
+newer version upgrades an older one. `deinit` refuses while clusters are joined: removing the CRDs under them would
+delete every Work, and with it what runs in the members.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+
+from hansa.api import crd, names, scheme
+from hansa.api.meta import GVK, Json
+from hansa.dialect.kubefed import types
+from hansa.install import objects
+from hansa.kube.client import Client, PatchKind
+from hansa.kube.errors import ConfigError, NotFound
+
+ESTABLISH_SECONDS = 30.0
+
+
+async def init(hub: Client, say: Callable[[str], None], *, federated: Sequence[types.FederatedType]) -> None:
+    """Install or upgrade CRDs, namespaces, the account and its permissions, and the given KubeFed types.
+
+    Raises Forbidden when the caller may not install, ConfigError when a CRD is not accepted by the hub.
+    """
+    await _warn_of_workloads(hub, say)
+    definitions = [*crd.all_crds(), *(federation.crd for federation in federated)]
+    say(f"applying {len(definitions)} custom resource definitions")
+    await _apply(hub, definitions)
+    await _wait_established(hub, [definition["metadata"]["name"] for definition in definitions])
+    say("applying namespaces, the service account and its permissions")
+    await _apply(hub, [*objects.namespaces(), objects.account(), *objects.permissions()])
+    say(f"enabling {len(federated)} federated types")
+    await hub.discovery.refresh()
+    await _apply(hub, (federation.config for federation in federated))
+
+
+async def deinit(hub: Client, say: Callable[[str], None]) -> None:
+    """Remove what `init` installed. Raises ConfigError, and removes nothing, while clusters are joined."""
+    joined: list[str] = []
+    with suppress(NotFound):
+        joined = [item.meta.name for item in (await hub.list(scheme.CLUSTERS)).items]
+    if joined:
+        raise ConfigError(
+            f"clusters are still joined: {', '.join(joined)}. Removing Hansa now would delete what it runs there:"
+            " `hansa unjoin` each of them first"
+        )
+    await _delete_webhooks(hub)
+    definitions = await _installed_definitions(hub)
+    say(f"removing {len(definitions)} custom resource definitions")
+    for name in definitions:
+        with suppress(NotFound):
+            await hub.delete(scheme.CRDS, name)
+    say("removing permissions, the service account and namespaces")
+    for obj in [*reversed(objects.permissions()), objects.account(), *reversed(objects.namespaces())]:
+        resource = await hub.discovery.resource_for(_gvk(obj))
+        with suppress(NotFound):
+            await hub.delete(resource, obj["metadata"]["name"], obj["metadata"].get("namespace"))
+
+
+async def _warn_of_workloads(hub: Client, say: Callable[[str], None]) -> None:
+    if (await hub.list(scheme.NODES)).items:
+        say(
+            "warning: this hub has nodes of its own. A template's Deployment would also run here: use an API server"
+            " without nodes and workload controllers as the hub"
+        )
+
+
+async def _apply(hub: Client, wanted: Iterable[Json]) -> None:
+    for obj in wanted:
+        meta = obj["metadata"]
+        resource = await hub.discovery.resource_for(_gvk(obj))
+        await hub.patch(resource, meta["name"], meta.get("namespace"), obj, kind=PatchKind.APPLY, force=True)
+
+
+async def _wait_established(hub: Client, wanted: list[str]) -> None:
+    waiting = set(wanted)
+    refused: dict[str, str] = {}
+    for _ in range(int(ESTABLISH_SECONDS / 0.1)):
+        for item in (await hub.list(scheme.CRDS)).items:
+            if item.meta.name not in waiting:
+                continue
+            conditions = {c["type"]: c for c in (item.json().get("status") or {}).get("conditions") or []}
+            if conditions.get("Established", {}).get("status") == "True":
+                waiting.discard(item.meta.name)
+            elif conditions.get("NamesAccepted", {}).get("status") == "False":
+                refused[item.meta.name] = conditions["NamesAccepted"].get("message", "")
+        if not waiting or refused:
+            break
+        await asyncio.sleep(0.1)
+    if waiting:
+        details = "; ".join(f"{name}: {message}" for name, message in refused.items())
+        raise ConfigError(f"{hub.server} does not establish {', '.join(sorted(waiting))}. {details}".strip())
+
+
+async def _installed_definitions(hub: Client) -> list[str]:
+    """CRDs of the groups that are Hansa's alone. multicluster.x-k8s.io may belong to others too, so it stays."""
+    groups = {group for group in objects.OWN_GROUPS if group != "multicluster.x-k8s.io"}
+    return [
+        item.meta.name for item in (await hub.list(scheme.CRDS)).items if item.meta.name.partition(".")[2] in groups
+    ]
+
+
+async def _delete_webhooks(hub: Client) -> None:
+    for resource in (scheme.MUTATING_WEBHOOK_CONFIGURATIONS, scheme.VALIDATING_WEBHOOK_CONFIGURATIONS):
+        with suppress(NotFound):
+            await hub.delete(resource, names.HANSA_WEBHOOKS)
+
+
+def _gvk(obj: Json) -> GVK:
+    return GVK.of(obj["apiVersion"], obj["kind"])

@@ -1,0 +1,114 @@
+"""What `hansa init` puts on a hub besides CRDs: namespaces, the account that Hansa works as, and what it may do.
+
+Hansa reads every kind, because any kind can be a template, and patches them to claim them and to report their status.
+It creates, changes and deletes only objects of its own groups, execution namespaces, and the Secrets it made.
+"""
+
+from __future__ import annotations
+
+from hansa.api import names
+from hansa.api.meta import Json
+
+ACCOUNT = "hansa"
+ROLE = "hansa"
+OWN_GROUPS = (
+    "apps.karmada.io",
+    "autoscaling.karmada.io",
+    "cluster.karmada.io",
+    "config.karmada.io",
+    "core.kubefed.io",
+    "multicluster.x-k8s.io",
+    "networking.karmada.io",
+    "policy.karmada.io",
+    "remedy.karmada.io",
+    "scheduling.kubefed.io",
+    "search.karmada.io",
+    "types.kubefed.io",
+    "work.karmada.io",
+)
+_RBAC = "rbac.authorization.k8s.io"
+
+
+def namespaces() -> list[Json]:
+    """Namespaces that the control plane and joined clusters need."""
+    wanted = (names.HANSA_NAMESPACE, names.CLUSTER_NAMESPACE, names.KUBEFED_NAMESPACE)
+    return [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in wanted]
+
+
+def account() -> Json:
+    """The ServiceAccount that `hansa run` works as."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": ACCOUNT, "namespace": names.HANSA_NAMESPACE},
+    }
+
+
+def permissions() -> list[Json]:
+    """ClusterRole, Role and their bindings for the account. One rule for each reason."""
+    return [
+        _cluster_role(
+            [
+                # any kind can be a template, a dependency, or the target of a policy
+                _rule(["*"], ["*"], ["get", "list", "watch"]),
+                # claims are labels on templates, results are their status
+                _rule(["*"], ["*"], ["patch"]),
+                # what Hansa itself writes
+                _rule(list(OWN_GROUPS), ["*"], ["create", "update", "delete", "deletecollection"]),
+                # execution namespaces, one for each cluster
+                _rule([""], ["namespaces"], ["create", "update", "delete"]),
+                # explanations of what was decided
+                _rule(["", "events.k8s.io"], ["events"], ["create", "update"]),
+                # what runs before objects are stored
+                _rule(
+                    ["admissionregistration.k8s.io"],
+                    ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"],
+                    ["create", "update", "delete"],
+                ),
+            ]
+        ),
+        _binding("ClusterRoleBinding", "ClusterRole", ROLE, None),
+        # leader election, serving certificate, and the account's own next token
+        _role(
+            names.HANSA_NAMESPACE,
+            [
+                _rule(["coordination.k8s.io"], ["leases"], ["create", "update", "delete"]),
+                _rule([""], ["secrets"], ["create", "update", "delete"]),
+                {**_rule([""], ["serviceaccounts/token"], ["create"]), "resourceNames": [ACCOUNT]},
+            ],
+        ),
+        _binding("RoleBinding", "Role", ROLE, names.HANSA_NAMESPACE),
+        # credentials of members, and leases of pull members
+        _role(
+            names.CLUSTER_NAMESPACE,
+            [
+                _rule([""], ["secrets"], ["create", "update", "delete"]),
+                _rule(["coordination.k8s.io"], ["leases"], ["create", "update", "delete"]),
+            ],
+        ),
+        _binding("RoleBinding", "Role", ROLE, names.CLUSTER_NAMESPACE),
+    ]
+
+
+def _rule(groups: list[str], resources: list[str], verbs: list[str]) -> Json:
+    return {"apiGroups": groups, "resources": resources, "verbs": verbs}
+
+
+def _cluster_role(rules: list[Json]) -> Json:
+    return {"apiVersion": f"{_RBAC}/v1", "kind": "ClusterRole", "metadata": {"name": ROLE}, "rules": rules}
+
+
+def _role(namespace: str, rules: list[Json]) -> Json:
+    meta = {"name": ROLE, "namespace": namespace}
+    return {"apiVersion": f"{_RBAC}/v1", "kind": "Role", "metadata": meta, "rules": rules}
+
+
+def _binding(kind: str, role_kind: str, role: str, namespace: str | None) -> Json:
+    meta = {"name": role} | ({"namespace": namespace} if namespace else {})
+    return {
+        "apiVersion": f"{_RBAC}/v1",
+        "kind": kind,
+        "metadata": meta,
+        "roleRef": {"apiGroup": _RBAC, "kind": role_kind, "name": role},
+        "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": names.HANSA_NAMESPACE}],
+    }
