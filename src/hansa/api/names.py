@@ -1,0 +1,99 @@
+"""Every label, annotation, finalizer, namespace and field manager that Hansa reads or writes, each once.
+
+Those under karmada.io, kubefed.io and multicluster.x-k8s.io are the words of those APIs; those under hansa.dev are ours.
+"""
+
+from __future__ import annotations
+
+FIELD_MANAGER = "hansa"
+
+# -- Hansa ------------------------------------------------------------------------------------------------------------
+
+DIALECT_LABEL = "hansa.dev/dialect"
+"""On bindings and works: which convention holds after the binding. Absent means Karmada."""
+KARMADA = "karmada"
+KUBEFED = "kubefed"
+HANSA_NAMESPACE = "hansa-system"
+HANSA_WEBHOOKS = "hansa"
+"""Name of the webhook configurations."""
+
+# -- namespaces -------------------------------------------------------------------------------------------------------
+
+KUBE_SYSTEM = "kube-system"
+KUBE_PUBLIC = "kube-public"
+DEFAULT_NAMESPACE = "default"
+KARMADA_SYSTEM = "karmada-system"
+CLUSTER_NAMESPACE = "karmada-cluster"
+"""Where credentials of members are kept."""
+EXECUTION_NAMESPACE_PREFIX = "karmada-es-"
+KUBEFED_NAMESPACE = "kube-federation-system"
+RESERVED_NAMESPACES = frozenset({KARMADA_SYSTEM, CLUSTER_NAMESPACE})
+CLUSTER_NAME_MAX_LENGTH = 48
+
+# -- Karmada: labels --------------------------------------------------------------------------------------------------
+
+POLICY_ID_LABEL = "propagationpolicy.karmada.io/permanent-id"
+CLUSTER_POLICY_ID_LABEL = "clusterpropagationpolicy.karmada.io/permanent-id"
+BINDING_ID_LABEL = "resourcebinding.karmada.io/permanent-id"
+CLUSTER_BINDING_ID_LABEL = "clusterresourcebinding.karmada.io/permanent-id"
+WORK_ID_LABEL = "work.karmada.io/permanent-id"
+MANAGED_LABEL = "karmada.io/managed"
+SYSTEM_LABEL = "karmada.io/system"
+DEPENDED_BY_LABEL_PREFIX = "resourcebinding.karmada.io/depended-by-"
+BINDING_MANAGED_BY_LABEL = "binding.karmada.io/managed-by"
+CLAIMED_BY_LABEL = "resourcetemplate.karmada.io/claimed-by"
+RETAIN_REPLICAS_LABEL = "resourcetemplate.karmada.io/retain-replicas"
+DELETION_PROTECTED_LABEL = "resourcetemplate.karmada.io/deletion-protected"
+SKIP_AUTO_PROPAGATION_LABEL = "namespace.karmada.io/skip-auto-propagation"
+
+# -- Karmada: annotations ---------------------------------------------------------------------------------------------
+
+POLICY_NAMESPACE_ANNOTATION = "propagationpolicy.karmada.io/namespace"
+POLICY_NAME_ANNOTATION = "propagationpolicy.karmada.io/name"
+CLUSTER_POLICY_NAME_ANNOTATION = "clusterpropagationpolicy.karmada.io/name"
+APPLIED_PLACEMENT_ANNOTATION = "policy.karmada.io/applied-placement"
+APPLIED_OVERRIDES_ANNOTATION = "policy.karmada.io/applied-overrides"
+APPLIED_CLUSTER_OVERRIDES_ANNOTATION = "policy.karmada.io/applied-cluster-overrides"
+BINDING_NAMESPACE_ANNOTATION = "resourcebinding.karmada.io/namespace"
+BINDING_NAME_ANNOTATION = "resourcebinding.karmada.io/name"
+CLUSTER_BINDING_NAME_ANNOTATION = "clusterresourcebinding.karmada.io/name"
+DEPENDENCIES_ANNOTATION = "resourcebinding.karmada.io/dependencies"
+WORK_NAMESPACE_ANNOTATION = "work.karmada.io/namespace"
+WORK_NAME_ANNOTATION = "work.karmada.io/name"
+CONFLICT_RESOLUTION_ANNOTATION = "work.karmada.io/conflict-resolution"
+TEMPLATE_UID_ANNOTATION = "resourcetemplate.karmada.io/uid"
+TEMPLATE_GENERATION_ANNOTATION = "resourcetemplate.karmada.io/generation"
+MANAGED_ANNOTATIONS_ANNOTATION = "resourcetemplate.karmada.io/managed-annotations"
+MANAGED_LABELS_ANNOTATION = "resourcetemplate.karmada.io/managed-labels"
+
+# -- Karmada: finalizers ----------------------------------------------------------------------------------------------
+
+POLICY_FINALIZER = "karmada.io/propagation-policy-controller"
+CLUSTER_POLICY_FINALIZER = "karmada.io/cluster-propagation-policy-controller"
+BINDING_FINALIZER = "karmada.io/binding-controller"
+CLUSTER_BINDING_FINALIZER = "karmada.io/cluster-resource-binding-controller"
+DEPENDENCIES_FINALIZER = "karmada.io/binding-dependencies-distributor"
+EXECUTION_FINALIZER = "karmada.io/execution-controller"
+CLUSTER_FINALIZER = "karmada.io/cluster-controller"
+
+# -- Karmada: taints --------------------------------------------------------------------------------------------------
+
+NOT_READY_TAINT = "cluster.karmada.io/not-ready"
+UNREACHABLE_TAINT = "cluster.karmada.io/unreachable"
+
+# -- KubeFed ----------------------------------------------------------------------------------------------------------
+
+KUBEFED_MANAGED_LABEL = "kubefed.io/managed"
+KUBEFED_ORPHAN_ANNOTATION = "kubefed.io/orphan"
+KUBEFED_DELETE_OPTION_ANNOTATION = "kubefed.io/deleteoption"
+KUBEFED_SYNC_FINALIZER = "kubefed.io/sync-controller"
+KUBEFED_TYPE_FINALIZER = "core.kubefed.io/federated-type-config"
+KUBEFED_CONFIG = "kubefed"
+"""Name of the one KubeFedConfig."""
+
+# -- Kubernetes -------------------------------------------------------------------------------------------------------
+
+NAMESPACE_NAME_LABEL = "kubernetes.io/metadata.name"
+LAST_APPLIED_ANNOTATION = "kubectl.kubernetes.io/last-applied-configuration"
+REGION_LABEL = "topology.kubernetes.io/region"
+ZONE_LABEL = "topology.kubernetes.io/zone"
