@@ -1,6 +1,6 @@
 """Every label, annotation, finalizer, namespace and field manager that Hansa reads or writes, each once.
 
-Those under karmada.io, kubefed.io and multicluster.x-k8s.io are the words of those APIs; those under hansa.dev are ours.
+Those under karmada.io, kubefed.io and multicluster.x-k8s.io are the words of those APIs; hansa.dev is ours.
 """
 
 from __future__ import annotations

@@ -46,8 +46,8 @@ class Transport(Protocol):
     ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """GET and read line by line (without the newline), for watches.
 
-        Entering raises ApiError for a code that is not 2xx, Unreachable when there is no answer. Iterating ends when the
-        server closes the stream, and raises Unreachable when it breaks, or stays silent for `idle_timeout_seconds`.
+        Entering raises ApiError for a code that is not 2xx, Unreachable when there is no answer. Iterating ends when
+        the server closes the stream, and raises Unreachable when it breaks, or stays silent for `idle_timeout_seconds`.
         """
         ...
 

@@ -1,0 +1,333 @@
+"""Ask one API server: typed errors, paths by resource, bodies as `Item`.
+
+Reads may be repeated, so they are retried on 429, 5xx and a broken connection; writes are sent once, except when the
+server answers 429, which says that it did nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+import msgspec
+
+from hansa.api.item import Item
+from hansa.api.meta import Json, Resource
+from hansa.kube.discovery import Discovery
+from hansa.kube.errors import ServerError, TooManyRequests, Unreachable, error_from_answer, error_from_status
+from hansa.kube.limit import TokenBucket
+from hansa.kube.transport import Answer, Transport
+
+REQUEST_SECONDS = 30.0
+READ_ATTEMPTS = 4
+PAGE_SIZE = 500
+# A server closes a watch after `timeoutSeconds`; one that is silent for much longer is gone.
+WATCH_SECONDS = 300
+WATCH_GRACE_SECONDS = 30.0
+
+JSON = "application/json"
+
+
+class PatchKind(enum.Enum):
+    """The media types of a PATCH."""
+
+    JSON = "application/json-patch+json"
+    MERGE = "application/merge-patch+json"
+    STRATEGIC = "application/strategic-merge-patch+json"
+    APPLY = "application/apply-patch+yaml"
+
+
+class ItemList(NamedTuple):
+    items: list[Item]
+    resource_version: str
+
+
+class WatchEvent(NamedTuple):
+    """`type` is ADDED, MODIFIED, DELETED or BOOKMARK; an ERROR event is raised instead."""
+
+    type: str
+    item: Item
+
+
+class _ListMeta(msgspec.Struct, rename="camel"):
+    resource_version: str = ""
+    continue_: str = msgspec.field(name="continue", default="")
+
+
+class _List(msgspec.Struct):
+    metadata: _ListMeta
+    items: list[msgspec.Raw] | None = None
+
+
+class _Event(msgspec.Struct):
+    type: str
+    object: msgspec.Raw
+
+
+_encode = msgspec.json.Encoder().encode
+_decode_list = msgspec.json.Decoder(_List).decode
+_decode_event = msgspec.json.Decoder(_Event).decode
+
+
+class Client:
+    """One API server, as one user. `qps` and `burst` bound requests per second; watches are not counted."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        qps: float = 400,
+        burst: int = 800,
+        field_manager: str = "hansa",
+    ) -> None:
+        self.server = transport.server
+        self.transport = transport
+        self.field_manager = field_manager
+        self.discovery = Discovery(self._read)
+        self._bucket = TokenBucket(qps, burst)
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    async def get(
+        self, resource: Resource, name: str, namespace: str | None = None, *, subresource: str | None = None
+    ) -> Item:
+        """One object. Raises NotFound and the other ApiErrors, Unreachable."""
+        answer = await self._read(resource.path(namespace, name, subresource))
+        return Item.parse(answer.body)
+
+    async def list(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        labels: str = "",
+        fields: str = "",
+        page_size: int = PAGE_SIZE,
+        resource_version: str | None = None,
+    ) -> ItemList:
+        """All objects, page by page, consistent with the version that is returned.
+
+        `resource_version="0"` lets the server answer from its cache, in one page. Raises Expired when a page token is
+        too old.
+        """
+        query = _selectors(labels, fields)
+        if resource_version is not None:
+            query.append(("resourceVersion", resource_version))
+        elif page_size:
+            query.append(("limit", str(page_size)))
+        items: list[Item] = []
+        token = ""
+        while True:
+            page_query = [*query, ("continue", token)] if token else query
+            answer = await self._read(resource.path(namespace), page_query)
+            page = _decode_list(answer.body)
+            items.extend(
+                Item.parse(raw, api_version=resource.api_version, kind=resource.kind) for raw in page.items or ()
+            )
+            token = page.metadata.continue_
+            if not token:
+                return ItemList(items, page.metadata.resource_version)
+
+    @asynccontextmanager
+    async def watch(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        labels: str = "",
+        fields: str = "",
+        resource_version: str,
+        timeout_seconds: int = WATCH_SECONDS,
+    ) -> AsyncGenerator[AsyncIterator[WatchEvent], None]:
+        """What happens after `resource_version`, bookmarks included. Raises Expired when that version is gone."""
+        query = [
+            *_selectors(labels, fields),
+            ("watch", "true"),
+            ("allowWatchBookmarks", "true"),
+            ("resourceVersion", resource_version),
+            ("timeoutSeconds", str(timeout_seconds)),
+        ]
+        async with self.transport.stream(
+            resource.path(namespace),
+            query=query,
+            headers={"accept": JSON},
+            idle_timeout_seconds=timeout_seconds + WATCH_GRACE_SECONDS,
+        ) as lines:
+            yield _events(lines, resource)
+
+    # -- writing -----------------------------------------------------------------------------------------------------
+
+    async def create(
+        self,
+        resource: Resource,
+        obj: Json | msgspec.Struct | Item,
+        namespace: str | None = None,
+        *,
+        subresource: str | None = None,
+        name: str | None = None,
+        dry_run: bool = False,
+    ) -> Item:
+        """POST. `namespace` defaults to the object's; `name` and `subresource` are for TokenRequest and the like."""
+        body, item = _body(obj)
+        path = resource.path(namespace or item.meta.namespace, name, subresource)
+        answer = await self._write("POST", path, body, self._write_query(dry_run))
+        return Item.parse(answer.body)
+
+    async def update(
+        self,
+        resource: Resource,
+        obj: Json | msgspec.Struct | Item,
+        *,
+        subresource: str | None = None,
+        dry_run: bool = False,
+    ) -> Item:
+        """PUT to the object's own name and namespace. Raises Conflict when its resourceVersion is not current."""
+        body, item = _body(obj)
+        path = resource.path(item.meta.namespace, item.meta.name, subresource)
+        answer = await self._write("PUT", path, body, self._write_query(dry_run))
+        return Item.parse(answer.body)
+
+    async def patch(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str | None,
+        patch: Json | Sequence[Json] | msgspec.Struct | bytes,
+        *,
+        kind: PatchKind = PatchKind.MERGE,
+        subresource: str | None = None,
+        field_manager: str | None = None,
+        force: bool = False,
+        dry_run: bool = False,
+    ) -> Item:
+        """PATCH. With `kind=APPLY` the patch is the wanted configuration, and `force` takes over others' fields."""
+        body = patch if isinstance(patch, bytes) else _encode(patch)
+        query = self._write_query(dry_run, field_manager)
+        if force:
+            query.append(("force", "true"))
+        path = resource.path(namespace, name, subresource)
+        answer = await self._write("PATCH", path, body, query, content_type=kind.value)
+        return Item.parse(answer.body)
+
+    async def delete(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str | None = None,
+        *,
+        uid: str | None = None,
+        resource_version: str | None = None,
+        propagation: str | None = None,
+        grace_seconds: int | None = None,
+        dry_run: bool = False,
+    ) -> Item | None:
+        """The object when it is only marked for deletion, None when it is gone. `uid`, `resource_version` must match."""
+        options: Json = {"apiVersion": "v1", "kind": "DeleteOptions"}
+        preconditions = {"uid": uid, "resourceVersion": resource_version}
+        if any(preconditions.values()):
+            options["preconditions"] = {key: value for key, value in preconditions.items() if value}
+        if propagation:
+            options["propagationPolicy"] = propagation
+        if grace_seconds is not None:
+            options["gracePeriodSeconds"] = grace_seconds
+        query = [("dryRun", "All")] if dry_run else []
+        answer = await self._write("DELETE", resource.path(namespace, name), _encode(options), query)
+        item = Item.parse(answer.body)
+        return None if item.kind == "Status" else item
+
+    async def raw(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Sequence[tuple[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        timeout_seconds: float | None = None,
+    ) -> Answer:
+        """Any request, sent once. Raises ApiError when the code is not 2xx."""
+        await self._bucket.take()
+        answer = await self.transport.request(
+            method, path, query=query, headers=headers, body=body, timeout_seconds=timeout_seconds or REQUEST_SECONDS
+        )
+        return _checked(answer)
+
+    async def close(self) -> None:
+        await self.transport.close()
+
+    # -- within ------------------------------------------------------------------------------------------------------
+
+    def _write_query(self, dry_run: bool, field_manager: str | None = None) -> list[tuple[str, str]]:
+        query = [("fieldManager", field_manager or self.field_manager)]
+        if dry_run:
+            query.append(("dryRun", "All"))
+        return query
+
+    async def _read(
+        self, path: str, query: Sequence[tuple[str, str]] = (), headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        for attempt in range(READ_ATTEMPTS):
+            try:
+                return await self.raw("GET", path, query=query, headers=headers or {"accept": JSON})
+            except (TooManyRequests, ServerError, Unreachable) as error:
+                if attempt == READ_ATTEMPTS - 1:
+                    raise
+                await asyncio.sleep(_pause(error, attempt))
+        raise AssertionError("unreachable")
+
+    async def _write(
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        query: Sequence[tuple[str, str]],
+        *,
+        content_type: str = JSON,
+    ) -> Answer:
+        headers = {"accept": JSON, "content-type": content_type}
+        for attempt in range(READ_ATTEMPTS):
+            try:
+                return await self.raw(method, path, query=query, headers=headers, body=body)
+            except TooManyRequests as error:
+                if attempt == READ_ATTEMPTS - 1:
+                    raise
+                await asyncio.sleep(_pause(error, attempt))
+        raise AssertionError("unreachable")
+
+
+def _selectors(labels: str, fields: str) -> list[tuple[str, str]]:
+    query: list[tuple[str, str]] = []
+    if labels:
+        query.append(("labelSelector", labels))
+    if fields:
+        query.append(("fieldSelector", fields))
+    return query
+
+
+def _body(obj: Json | msgspec.Struct | Item) -> tuple[bytes, Item]:
+    item = obj if isinstance(obj, Item) else Item.of(obj)
+    return item.raw, item
+
+
+def _checked(answer: Answer) -> Answer:
+    if 200 <= answer.code < 300:
+        return answer
+    raise error_from_answer(answer.code, answer.body, answer.headers.get("retry-after"))
+
+
+def _pause(error: Exception, attempt: int) -> float:
+    asked = error.retry_after_seconds if isinstance(error, TooManyRequests | ServerError) else None
+    return asked if asked is not None else 0.1 * 2**attempt
+
+
+async def _events(lines: AsyncIterator[bytes], resource: Resource) -> AsyncGenerator[WatchEvent, None]:
+    async for line in lines:
+        if not line:
+            continue
+        event = _decode_event(line)
+        if event.type == "ERROR":
+            raise error_from_status(msgspec.json.decode(event.object, type=dict[str, Any]))
+        yield WatchEvent(event.type, Item.parse(event.object, api_version=resource.api_version, kind=resource.kind))
