@@ -224,7 +224,7 @@ class Client:
         grace_seconds: int | None = None,
         dry_run: bool = False,
     ) -> Item | None:
-        """The object when it is only marked for deletion, None when it is gone. `uid`, `resource_version` must match."""
+        """The object when it is only marked for deletion, None when it is gone. Given `uid` and version must match."""
         options: Json = {"apiVersion": "v1", "kind": "DeleteOptions"}
         preconditions = {"uid": uid, "resourceVersion": resource_version}
         if any(preconditions.values()):

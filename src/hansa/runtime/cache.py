@@ -1,0 +1,65 @@
+"""The shared informers of one server, each started when somebody first asks for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from hansa.api.meta import Resource
+from hansa.kube.client import Client
+from hansa.runtime.informer import Informer, Transform
+
+
+class Cache:
+    """Informers by resource. Must be made within a running event loop."""
+
+    def __init__(self, client: Client, *, labels: Callable[[Resource], str] | None = None) -> None:
+        self.client = client
+        self._labels = labels
+        self._informers: dict[Resource, Informer] = {}
+        self._tasks: dict[Resource, asyncio.Task[None]] = {}
+        self._transforms: dict[Resource, Transform] = {}
+
+    def set_transform(self, resource: Resource, transform: Transform) -> None:
+        """What to keep of a resource's items. Must come before the first `informer` call for it."""
+        self._transforms[resource] = transform
+
+    def informer(self, resource: Resource) -> Informer:
+        """The informer for `resource`, started now if it is the first time."""
+        found = self._informers.get(resource)
+        task = self._tasks.get(resource)
+        if found is None or task is None or task.done():
+            labels = self._labels(resource) if self._labels else ""
+            found = Informer(self.client, resource, labels=labels, transform=self._transforms.get(resource))
+            self._informers[resource] = found
+            self._tasks[resource] = asyncio.create_task(found.run(), name=f"informer {resource.group_resource}")
+        return found
+
+    def started(self, resource: Resource) -> Informer | None:
+        """The informer when it runs, without starting it."""
+        task = self._tasks.get(resource)
+        return self._informers.get(resource) if task is not None and not task.done() else None
+
+    def resources(self) -> list[Resource]:
+        return list(self._informers)
+
+    async def stop(self, resource: Resource) -> None:
+        """End one informer and forget what it knew."""
+        task = self._tasks.pop(resource, None)
+        self._informers.pop(resource, None)
+        if task is not None:
+            await _ended([task])
+
+    async def close(self) -> None:
+        """End all informers and the client."""
+        tasks = list(self._tasks.values())
+        self._tasks.clear()
+        self._informers.clear()
+        await _ended(tasks)
+        await self.client.close()
+
+
+async def _ended(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

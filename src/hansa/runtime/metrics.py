@@ -1,0 +1,45 @@
+"""What Hansa tells Prometheus. Children are bound once, so that an observation costs half a microsecond."""
+
+from __future__ import annotations
+
+import asyncio
+
+from prometheus_client import Counter, Gauge, Histogram
+
+RECONCILES = Counter("hansa_reconcile_total", "Reconciliations by outcome.", ["controller", "outcome"])
+RECONCILE_SECONDS = Histogram(
+    "hansa_reconcile_seconds",
+    "Time of one reconciliation.",
+    ["controller"],
+    buckets=(0.001, 0.005, 0.02, 0.1, 0.5, 2, 10),
+)
+REQUESTS = Counter("hansa_requests_total", "Requests to API servers.", ["server", "method", "code"])
+MEMBERS_READY = Gauge("hansa_member_ready", "1 when the member answers and is healthy.", ["cluster"])
+LOOP_LAG_SECONDS = Histogram(
+    "hansa_event_loop_lag_seconds",
+    "How late the event loop runs a timer.",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1),
+)
+LAG_PROBE_SECONDS = 0.1
+OUTCOMES = ("success", "retry", "error", "terminal", "panic")
+
+
+class ReconcileMetrics:
+    """The bound children of one controller."""
+
+    def __init__(self, controller: str) -> None:
+        self._outcomes = {outcome: RECONCILES.labels(controller, outcome) for outcome in OUTCOMES}
+        self._seconds = RECONCILE_SECONDS.labels(controller)
+
+    def __call__(self, outcome: str, seconds: float) -> None:
+        self._outcomes[outcome].inc()
+        self._seconds.observe(seconds)
+
+
+async def watch_loop_lag() -> None:
+    """Measure how late timers run, until cancelled."""
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + LAG_PROBE_SECONDS
+        await asyncio.sleep(LAG_PROBE_SECONDS)
+        LOOP_LAG_SECONDS.observe(max(0.0, loop.time() - due))
