@@ -1,0 +1,1 @@
+"""What the kinds of Kubernetes itself mean: one module for each question."""
