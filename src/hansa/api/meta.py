@@ -86,7 +86,7 @@ class Key(NamedTuple):
         return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
 
-class OwnerReference(Wire, frozen=True):
+class OwnerReference(Wire, frozen=True, kw_only=True):
     api_version: str
     kind: str
     name: str
@@ -95,7 +95,7 @@ class OwnerReference(Wire, frozen=True):
     block_owner_deletion: bool | None = None
 
 
-class ObjectMeta(Wire, frozen=True):
+class ObjectMeta(Wire, frozen=True, kw_only=True):
     """metadata, without managedFields: whoever needs those reads the JSON."""
 
     name: str = ""
@@ -117,7 +117,7 @@ class ObjectMeta(Wire, frozen=True):
         return Key(self.namespace, self.name)
 
 
-class Object(Wire, frozen=True):
+class Object(Wire, frozen=True, kw_only=True):
     """Parent of the typed kinds. Each subclass adds `spec`, `status` or top-level fields of its own."""
 
     api_version: str = ""
@@ -125,7 +125,7 @@ class Object(Wire, frozen=True):
     metadata: ObjectMeta = ObjectMeta()
 
 
-class Condition(Wire, frozen=True):
+class Condition(Wire, frozen=True, kw_only=True):
     """meta.k8s.io/v1 Condition."""
 
     type: str
@@ -136,12 +136,12 @@ class Condition(Wire, frozen=True):
     observed_generation: int = 0
 
 
-class LabelSelectorRequirement(Wire, frozen=True):
+class LabelSelectorRequirement(Wire, frozen=True, kw_only=True):
     key: str
     operator: str
     values: list[str] | None = None
 
 
-class LabelSelector(Wire, frozen=True):
+class LabelSelector(Wire, frozen=True, kw_only=True):
     match_labels: dict[str, str] | None = None
     match_expressions: list[LabelSelectorRequirement] | None = None

@@ -1,0 +1,96 @@
+"""cluster.karmada.io/v1alpha1: a member of the federation, how to reach it, and how it is."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, field
+
+from hansa.api.core import LocalSecretReference, Quantity, ResourceList, Taint
+from hansa.api.meta import Condition, Object, Wire
+
+
+class ResourceModelRange(Wire, frozen=True, kw_only=True):
+    """`min` belongs to the range, `max` does not."""
+
+    name: str
+    min: Quantity
+    max: Quantity
+
+
+class ResourceModel(Wire, frozen=True, kw_only=True):
+    grade: Annotated[int, Meta(ge=0)]
+    ranges: list[ResourceModelRange]
+
+
+class ClusterSpec(Wire, frozen=True, kw_only=True):
+    id: Annotated[str, Meta(max_length=128000)] = ""
+    sync_mode: Literal["Push", "Pull"] = "Push"
+    api_endpoint: str = ""
+    secret_ref: LocalSecretReference | None = None
+    impersonator_secret_ref: LocalSecretReference | None = None
+    insecure_skip_tls_verification: bool = field(name="insecureSkipTLSVerification", default=False)
+    proxy_url: str = field(name="proxyURL", default="")
+    proxy_header: dict[str, str] | None = None
+    provider: str = ""
+    region: str = ""
+    zone: str = ""
+    zones: list[str] | None = None
+    taints: list[Taint] | None = None
+    resource_models: list[ResourceModel] | None = None
+
+    @property
+    def all_zones(self) -> list[str]:
+        """Zones, with the deprecated single one counted in."""
+        return self.zones or ([self.zone] if self.zone else [])
+
+
+class ApiResourceName(Wire, frozen=True, kw_only=True):
+    name: str
+    kind: str
+
+
+class ApiEnablement(Wire, frozen=True, kw_only=True):
+    group_version: str
+    resources: list[ApiResourceName] | None = None
+
+
+class NodeSummary(Wire, frozen=True, kw_only=True):
+    total_num: int = 0
+    ready_num: int = 0
+
+
+class AllocatableModeling(Wire, frozen=True, kw_only=True):
+    grade: int
+    count: int
+
+
+class ResourceSummary(Wire, frozen=True, kw_only=True):
+    allocatable: ResourceList | None = None
+    allocating: ResourceList | None = None
+    allocated: ResourceList | None = None
+    allocatable_modelings: list[AllocatableModeling] | None = None
+
+
+class ClusterStatus(Wire, frozen=True, kw_only=True):
+    kubernetes_version: str = ""
+    api_enablements: list[ApiEnablement] | None = None
+    conditions: list[Condition] | None = None
+    node_summary: NodeSummary | None = None
+    resource_summary: ResourceSummary | None = None
+    remedy_actions: list[str] | None = None
+
+
+class Cluster(Object, frozen=True, kw_only=True):
+    """One member cluster."""
+
+    spec: ClusterSpec = ClusterSpec()
+    status: ClusterStatus = ClusterStatus()
+
+    def condition(self, type_: str) -> Condition | None:
+        return next((c for c in self.status.conditions or () if c.type == type_), None)
+
+    @property
+    def ready(self) -> bool:
+        condition = self.condition("Ready")
+        return condition is not None and condition.status == "True"

@@ -1,0 +1,100 @@
+"""Parts of the core API that Hansa's own kinds contain, or that Hansa reads from other objects."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from hansa.api.meta import Object, Wire
+
+_NUMBER = r"(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))"
+_QUANTITY = rf"^(\+|-)?{_NUMBER}(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?{_NUMBER}))?$"
+Quantity = Annotated[
+    str | int,
+    Meta(
+        extra_json_schema={
+            "x-kubernetes-int-or-string": True,
+            "pattern": _QUANTITY,
+        }
+    ),
+]
+"""A quantity as it is on the wire; base/quantity.py computes with it."""
+
+ResourceList = dict[str, Quantity]
+RawJson = Annotated[
+    dict[str, Any], Meta(extra_json_schema={"type": "object", "x-kubernetes-preserve-unknown-fields": True})
+]
+"""An object of any shape."""
+Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+
+
+class Taint(Wire, frozen=True, kw_only=True):
+    key: str
+    effect: str
+    value: str = ""
+    time_added: Time | None = None
+
+
+class Toleration(Wire, frozen=True, kw_only=True):
+    key: str = ""
+    operator: str = ""
+    value: str = ""
+    effect: str = ""
+    toleration_seconds: int | None = None
+
+    def tolerates(self, taint: Taint) -> bool:
+        """Whether this toleration lets the taint pass (core/v1 Toleration)."""
+        if self.effect and self.effect != taint.effect:
+            return False
+        if self.key and self.key != taint.key:
+            return False
+        if self.operator == "Exists":
+            return True
+        return self.operator in ("", "Equal") and self.value == taint.value and bool(self.key)
+
+
+class LocalSecretReference(Wire, frozen=True, kw_only=True):
+    namespace: str
+    name: str
+
+
+class ObjectReference(Wire, frozen=True, kw_only=True):
+    """Names one object. `uid` and `resource_version` are those seen when the reference was made."""
+
+    api_version: str
+    kind: str
+    name: str
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+
+
+class NodeSelectorRequirement(Wire, frozen=True, kw_only=True):
+    key: str
+    operator: str
+    values: list[str] | None = None
+
+
+class NodeSelectorTerm(Wire, frozen=True, kw_only=True):
+    match_expressions: list[NodeSelectorRequirement] | None = None
+    match_fields: list[NodeSelectorRequirement] | None = None
+
+
+class NodeSelector(Wire, frozen=True, kw_only=True):
+    node_selector_terms: list[NodeSelectorTerm]
+
+
+class Secret(Object, frozen=True, kw_only=True):
+    """`data` is base64, as on the wire."""
+
+    type: str = ""
+    data: dict[str, str] | None = None
+
+
+class NamespaceStatus(Wire, frozen=True, kw_only=True):
+    phase: str = ""
+
+
+class Namespace(Object, frozen=True, kw_only=True):
+    status: NamespaceStatus = NamespaceStatus()

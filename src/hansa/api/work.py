@@ -1,0 +1,216 @@
+"""work.karmada.io: bindings (v1alpha2) say where a template goes, works (v1alpha1) what one member is to have."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, field
+
+from hansa.api.core import NodeSelector, ObjectReference, RawJson, ResourceList, Time, Toleration
+from hansa.api.meta import Condition, Object, Wire
+from hansa.api.policy import FailoverBehavior, Placement, SuspendClusters
+
+Health = Literal["Healthy", "Unhealthy", "Unknown"]
+
+# -- binding ----------------------------------------------------------------------------------------------------------
+
+
+class NodeClaim(Wire, frozen=True, kw_only=True):
+    hard_node_affinity: NodeSelector | None = None
+    node_selector: dict[str, str] | None = None
+    tolerations: list[Toleration] | None = None
+
+
+class ReplicaRequirements(Wire, frozen=True, kw_only=True):
+    """What one replica needs."""
+
+    node_claim: NodeClaim | None = None
+    resource_request: ResourceList | None = None
+    namespace: str = ""
+    priority_class_name: str = ""
+
+
+class ComponentReplicaRequirements(Wire, frozen=True, kw_only=True):
+    node_claim: NodeClaim | None = None
+    resource_request: ResourceList | None = None
+    priority_class_name: str = ""
+
+
+class Component(Wire, frozen=True, kw_only=True):
+    """One of several pod templates of a workload."""
+
+    name: Annotated[str, Meta(max_length=32)]
+    replicas: int
+    replica_requirements: ComponentReplicaRequirements | None = None
+
+
+class TargetComponent(Wire, frozen=True, kw_only=True):
+    name: str
+    replicas: int = 0
+
+
+class TargetCluster(Wire, frozen=True, kw_only=True):
+    name: str
+    replicas: int = 0
+    components: list[TargetComponent] | None = None
+
+
+class GracefulEvictionTask(Wire, frozen=True, kw_only=True):
+    from_cluster: str
+    producer: str
+    reason: Annotated[str, Meta(min_length=1, max_length=32, pattern="^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")]
+    purge_mode: Literal["Directly", "Gracefully", "Never", "Immediately", "Graciously", ""] = ""
+    replicas: int | None = None
+    message: Annotated[str, Meta(max_length=1024)] = ""
+    grace_period_seconds: int | None = None
+    suppress_deletion: bool | None = None
+    preserved_label_state: dict[str, str] | None = None
+    clusters_before_failover: list[str] | None = None
+    creation_timestamp: Time | None = None
+
+
+class BindingSnapshot(Wire, frozen=True, kw_only=True):
+    """A binding that needs this one's object, and where it runs."""
+
+    name: str
+    namespace: str = ""
+    clusters: list[TargetCluster] | None = None
+
+
+class BindingSuspension(Wire, frozen=True, kw_only=True):
+    dispatching: bool | None = None
+    dispatching_on_clusters: SuspendClusters | None = None
+    scheduling: bool | None = None
+
+
+class BindingPriority(Wire, frozen=True, kw_only=True):
+    priority: Annotated[int, Meta(extra_json_schema={"default": 0, "format": "int32"})] = 0
+
+
+class WorkloadAffinityGroups(Wire, frozen=True, kw_only=True):
+    affinity_group: str = ""
+    anti_affinity_group: str = ""
+
+
+class BindingSpec(Wire, frozen=True, kw_only=True):
+    resource: ObjectReference
+    propagate_deps: bool = False
+    replicas: int = 0
+    replica_requirements: ReplicaRequirements | None = None
+    components: list[Component] | None = None
+    clusters: list[TargetCluster] | None = None
+    placement: Placement | None = None
+    graceful_eviction_tasks: list[GracefulEvictionTask] | None = None
+    required_by: list[BindingSnapshot] | None = None
+    scheduler_name: str = ""
+    failover: FailoverBehavior | None = None
+    conflict_resolution: Annotated[Literal["Abort", "Overwrite"], Meta(extra_json_schema={"default": "Abort"})] = (
+        "Abort"
+    )
+    reschedule_triggered_at: Time | None = None
+    suspension: BindingSuspension | None = None
+    preserve_resources_on_deletion: bool | None = None
+    schedule_priority: BindingPriority | None = None
+    workload_affinity_groups: WorkloadAffinityGroups | None = None
+
+    @property
+    def is_workload(self) -> bool:
+        """Whether there are replicas to schedule."""
+        return self.replicas > 0 or self.replica_requirements is not None or bool(self.components)
+
+    @property
+    def expected_clusters(self) -> list[str]:
+        """Clusters that may have a Work: targets, those of dependents, and those being left gracefully."""
+        clusters = [target.name for target in self.clusters or ()]
+        for snapshot in self.required_by or ():
+            clusters += [target.name for target in snapshot.clusters or ()]
+        clusters += [
+            task.from_cluster
+            for task in self.graceful_eviction_tasks or ()
+            if task.purge_mode not in ("Directly", "Immediately")
+        ]
+        return list(dict.fromkeys(clusters))
+
+
+class AggregatedStatusItem(Wire, frozen=True, kw_only=True):
+    cluster_name: str
+    status: RawJson | None = None
+    applied: bool = False
+    applied_message: str = ""
+    health: Health | Literal[""] = ""
+
+
+class BindingStatus(Wire, frozen=True, kw_only=True):
+    scheduler_observed_generation: int = 0
+    scheduler_observed_affinity_name: str = field(name="schedulerObservingAffinityName", default="")
+    last_scheduled_time: Time | None = None
+    conditions: list[Condition] | None = None
+    aggregated_status: list[AggregatedStatusItem] | None = None
+
+
+class ResourceBinding(Object, frozen=True, kw_only=True):
+    """Where a namespaced template goes, and how many replicas where."""
+
+    spec: BindingSpec
+    status: BindingStatus = BindingStatus()
+
+
+class ClusterResourceBinding(Object, frozen=True, kw_only=True):
+    """Where a cluster-scoped template goes."""
+
+    spec: BindingSpec
+    status: BindingStatus = BindingStatus()
+
+
+# -- work -------------------------------------------------------------------------------------------------------------
+
+Manifest = Annotated[
+    dict[str, Any],
+    Meta(
+        extra_json_schema={
+            "type": "object",
+            "x-kubernetes-embedded-resource": True,
+            "x-kubernetes-preserve-unknown-fields": True,
+        }
+    ),
+]
+
+
+class WorkloadTemplate(Wire, frozen=True, kw_only=True):
+    manifests: list[Manifest] | None = None
+
+
+class WorkSpec(Wire, frozen=True, kw_only=True):
+    workload: WorkloadTemplate = WorkloadTemplate()
+    suspend_dispatching: bool | None = None
+    preserve_resources_on_deletion: bool | None = None
+
+
+class ResourceIdentifier(Wire, frozen=True, kw_only=True, omit_defaults=False):
+    """Which manifest a status belongs to. `resource` is always empty, as in Karmada."""
+
+    ordinal: int
+    group: str
+    version: str
+    kind: str
+    namespace: str
+    name: str
+    resource: str = ""
+
+
+class ManifestStatus(Wire, frozen=True, kw_only=True):
+    identifier: ResourceIdentifier
+    status: RawJson | None = None
+    health: Health | Literal[""] = ""
+
+
+class WorkStatus(Wire, frozen=True, kw_only=True):
+    conditions: list[Condition] | None = None
+    manifest_statuses: list[ManifestStatus] | None = None
+
+
+class Work(Object, frozen=True, kw_only=True):
+    """The manifests meant for one member, in its execution namespace."""
+
+    spec: WorkSpec = WorkSpec()
+    status: WorkStatus = WorkStatus()
