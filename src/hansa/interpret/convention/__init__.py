@@ -62,8 +62,8 @@ class Convention:
     name: str
     """Value of the label `hansa.dev/dialect`."""
 
-    body: Callable[[Json, str], Json]
-    """(hub object, cluster) → the object before replicas and overrides. Raises InterpretError."""
+    body: Callable[[Json, ObjectMeta | None, str], Json]
+    """(hub object, binding, cluster) → the object before replicas and overrides. Raises InterpretError."""
 
     overrides: Callable[[Json, str], Sequence[Json]]
     """(hub object, cluster) → JSON patch that the object itself orders for the cluster. Raises InterpretError."""
@@ -76,6 +76,12 @@ class Convention:
 
     interpreted: bool
     """Whether the interpreter revises replicas in rendering and retains fields in execution."""
+
+    work_kind: Callable[[str], str]
+    """(kind of the manifest) → the kind that the Work's name is made from."""
+
+    work_of: Callable[[ObjectMeta, str, str], Key | None]
+    """(live object, its kind, cluster) → where its Work is, None when it bears no mark that leads to one."""
 
     work_labels: Callable[[Json, Origin], dict[str, str]]
     """(hub object, origin) → labels of the Work, all but the dialect's and the Work's own id."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from hansa.api import names
-from hansa.api.meta import Json, ObjectMeta
+from hansa.api.meta import Json, Key, ObjectMeta
 from hansa.interpret.convention import Convention, Delete, Deletion, Leave, Origin, Release
 from hansa.interpret.document import mapping, without
 from hansa.interpret.native.prune import prune
@@ -19,7 +19,7 @@ _CLAIM_OF_POLICY = (
     names.POLICY_NAME_ANNOTATION,
 )
 _CLAIM_OF_CLUSTER_POLICY = (names.CLUSTER_POLICY_ID_LABEL, names.CLUSTER_POLICY_NAME_ANNOTATION)
-# the marks of a cluster binding and the conflict resolution are not among them: Karmada leaves those on what it releases
+# marks of a cluster binding and the conflict resolution are not among them: Karmada leaves those on what it releases
 _MARK_LABELS = (names.BINDING_ID_LABEL, names.WORK_ID_LABEL, names.MANAGED_LABEL)
 _MARK_ANNOTATIONS = (
     names.MANAGED_ANNOTATIONS_ANNOTATION,
@@ -43,7 +43,7 @@ def conflict_resolution(template: ObjectMeta, binding_asks: str | None) -> str:
     return "overwrite" if binding_asks == "Overwrite" else "abort"
 
 
-def _body(template: Json, cluster: str) -> Json:
+def _body(template: Json, binding: ObjectMeta | None, cluster: str) -> Json:
     return template
 
 
@@ -68,6 +68,17 @@ def _binding_annotations(origin: Origin) -> dict[str, str]:
         names.BINDING_NAMESPACE_ANNOTATION: binding.namespace,
         names.BINDING_NAME_ANNOTATION: binding.name,
     }
+
+
+def _work_kind(kind: str) -> str:
+    return kind
+
+
+def _work_of(live: ObjectMeta, kind: str, cluster: str) -> Key | None:
+    annotations = live.annotations or {}
+    name = annotations.get(names.WORK_NAME_ANNOTATION)
+    namespace = annotations.get(names.WORK_NAMESPACE_ANNOTATION)
+    return Key(namespace, name) if namespace and name else None
 
 
 def _work_labels(template: Json, origin: Origin) -> dict[str, str]:
@@ -196,6 +207,8 @@ KARMADA = Convention(
     patch_missing="error",
     override_policies=True,
     interpreted=True,
+    work_kind=_work_kind,
+    work_of=_work_of,
     work_labels=_work_labels,
     work_annotations=_work_annotations,
     mark=_mark,
