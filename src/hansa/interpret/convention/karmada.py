@@ -51,14 +51,16 @@ def _overrides(template: Json, cluster: str) -> list[Json]:
     return []
 
 
-def _binding_labels(origin: Origin) -> dict[str, str]:
+def binding_labels(origin: Origin) -> dict[str, str]:
+    """The label by which Works, and what they become, are found from their binding."""
     if origin.binding is None:
         return {}
     key = names.BINDING_ID_LABEL if origin.binding.namespace else names.CLUSTER_BINDING_ID_LABEL
     return {key: (origin.binding.labels or {}).get(key, "")}
 
 
-def _binding_annotations(origin: Origin) -> dict[str, str]:
+def binding_annotations(origin: Origin) -> dict[str, str]:
+    """The annotations that lead from a Work to its binding."""
     binding = origin.binding
     if binding is None:
         return {}
@@ -82,11 +84,11 @@ def _work_of(live: ObjectMeta, kind: str, cluster: str) -> Key | None:
 
 
 def _work_labels(template: Json, origin: Origin) -> dict[str, str]:
-    return _binding_labels(origin)
+    return binding_labels(origin)
 
 
 def _work_annotations(template: Json, origin: Origin) -> dict[str, str]:
-    return {**_binding_annotations(origin), names.CONFLICT_RESOLUTION_ANNOTATION: origin.conflict_resolution}
+    return {**binding_annotations(origin), names.CONFLICT_RESOLUTION_ANNOTATION: origin.conflict_resolution}
 
 
 def _mark(manifest: Json, origin: Origin) -> Json:
@@ -94,7 +96,7 @@ def _mark(manifest: Json, origin: Origin) -> Json:
     metadata = mapping(marked, "metadata")
     annotations: dict[str, str] = {
         **mapping(metadata, "annotations"),
-        **_binding_annotations(origin),
+        **binding_annotations(origin),
         names.TEMPLATE_UID_ANNOTATION: origin.template.uid,
         names.WORK_NAMESPACE_ANNOTATION: origin.work.namespace,
         names.WORK_NAME_ANNOTATION: origin.work.name,
@@ -105,7 +107,7 @@ def _mark(manifest: Json, origin: Origin) -> Json:
         annotations[names.TEMPLATE_GENERATION_ANNOTATION] = str(origin.template.generation)
     labels: dict[str, str] = {
         **mapping(metadata, "labels"),
-        **_binding_labels(origin),
+        **binding_labels(origin),
         names.MANAGED_LABEL: "true",
         names.WORK_ID_LABEL: origin.work_id,
     }
