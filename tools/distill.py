@@ -1,7 +1,7 @@
 """Distil what the embedded API server must know of built-in kinds from a real kube-apiserver.
 
-Writes `src/hansa/api/builtin.json.gz`: the resources of discovery, and the schemas of OpenAPI v3 (structure, merge keys,
-list types; no prose). Run after `make kube`:  python tools/distill.py
+Writes `src/hansa/api/builtin.json.gz`: the resources of discovery, and the schemas of OpenAPI v3 (structure, merge
+keys, list types; no prose). Run after `make kube`:  python tools/distill.py
 """
 
 from __future__ import annotations

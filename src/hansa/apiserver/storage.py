@@ -1,8 +1,8 @@
 """The objects of one server, their versions, and who watches them.
 
-One counter gives every write its resourceVersion. Objects are kept as bytes, with just the metadata that lists, watches and
-garbage collection look at. With a file, a write is in SQLite (WAL) before anybody sees or acknowledges it, so a killed
-process loses nothing that it acknowledged.
+One counter gives every write its resourceVersion. Objects are kept as bytes, with just the metadata that lists, watches
+and garbage collection look at. With a file, a write is in SQLite (WAL) before anybody sees or acknowledges it, so a
+killed process loses nothing that it acknowledged.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Event:
-    """One write. `old` is None when the object is new; on a delete `new` is its last state with the delete's version."""
+    """One write. `old` is None when the object is new; on a delete `new` is the last state with the delete's version."""
 
     __slots__ = ("deleted", "lines", "new", "old")
 
