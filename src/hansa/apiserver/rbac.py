@@ -1,12 +1,31 @@
-"""Who may do what: the RBAC authorizer (rbac.authorization.k8s.io/v1) over an index that writes keep up to date."""
+"""Who may do what: the RBAC authorizer (rbac.authorization.k8s.io/v1) over an index that writes keep up to date.
+
+Rules are compiled once for each role; what applies to one user in one namespace is gathered once and kept until an RBAC
+object changes, so that a decision is a few set look-ups. Aggregated ClusterRoles are worked out by a controller in
+Kubernetes (their `rules` are stored); here the index gathers them itself, see `aggregated_rules`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hansa.api.meta import Json
+from hansa.apiserver.builtin.escalation import missing_rights
+from hansa.apiserver.builtin.selectors import selects
 from hansa.apiserver.message import UserInfo
+
+GROUP = "rbac.authorization.k8s.io"
+MASTERS = "system:masters"
+_ACCOUNT_PREFIX = "system:serviceaccount:"
+_REMEMBERED_USERS = 4096
+_RESOURCES = {
+    "Role": "roles",
+    "ClusterRole": "clusterroles",
+    "RoleBinding": "rolebindings",
+    "ClusterRoleBinding": "clusterrolebindings",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,29 +53,353 @@ class Decision(NamedTuple):
     reason: str = ""
 
 
+class _Rule(NamedTuple):
+    verbs: frozenset[str]
+    groups: frozenset[str]
+    resources: frozenset[str]
+    names: frozenset[str]
+    paths: tuple[str, ...]
+    source: Json
+
+    def allows(self, asked: Attributes) -> bool:
+        if asked.verb not in self.verbs and "*" not in self.verbs:
+            return False
+        if not asked.resource and asked.path:
+            return any(_path_matches(pattern, asked.path) for pattern in self.paths)
+        if asked.group not in self.groups and "*" not in self.groups:
+            return False
+        resources = self.resources
+        if "*" not in resources:
+            if asked.subresource:
+                if (
+                    f"{asked.resource}/{asked.subresource}" not in resources
+                    and f"*/{asked.subresource}" not in resources
+                ):
+                    return False
+            elif asked.resource not in resources:
+                return False
+        return not self.names or asked.name in self.names
+
+
+def _path_matches(pattern: str, path: str) -> bool:
+    if pattern in ("*", path):
+        return True
+    return pattern.endswith("*") and path.startswith(pattern.rstrip("*"))
+
+
+def _compile(rules: Iterable[Json] | None) -> tuple[_Rule, ...]:
+    return tuple(
+        _Rule(
+            frozenset(rule.get("verbs") or ()),
+            frozenset(rule.get("apiGroups") or ()),
+            frozenset(rule.get("resources") or ()),
+            frozenset(rule.get("resourceNames") or ()),
+            tuple(rule.get("nonResourceURLs") or ()),
+            rule,
+        )
+        for rule in rules or ()
+    )
+
+
+class _Binding(NamedTuple):
+    order: str
+    namespace: str
+    name: str
+    kind: str
+    role_kind: str
+    role_name: str
+    subjects: tuple[Json, ...]
+
+
+class _Granted(NamedTuple):
+    """Rules of one binding for one user, or why there are none."""
+
+    rules: tuple[_Rule, ...]
+    why: str
+    error: str
+
+
 class Authorizer:
     """RBAC. Feed it every committed write of the four RBAC kinds with `changed`; `allowed` then needs no I/O."""
 
+    def __init__(self, objects: Iterable[Json] = ()) -> None:
+        self._roles: dict[tuple[str, str], tuple[_Rule, ...]] = {}
+        self._selectors: dict[str, list[Json]] = {}
+        self._labels: dict[str, Mapping[str, str]] = {}
+        self._bindings: dict[str, dict[str, dict[str, _Binding]]] = {}  # namespace -> subject -> name -> binding
+        self._users: dict[tuple[str, tuple[str, ...], str], list[_Granted]] = {}
+        for obj in objects:
+            self.changed(None, obj)
+
     def changed(self, old: Json | None, new: Json | None) -> None:
-        """A Role, ClusterRole, RoleBinding or ClusterRoleBinding was created (old None), changed or deleted (new None)."""
-        raise NotImplementedError
+        """A Role, ClusterRole, RoleBinding or ClusterRoleBinding was created (old None), changed or deleted (new None).
+
+        Other kinds are ignored.
+        """
+        kind = (new or old or {}).get("kind", "")
+        if kind in ("Role", "ClusterRole"):
+            self._role_changed(old, new)
+        elif kind in ("RoleBinding", "ClusterRoleBinding"):
+            if old is not None:
+                self._unbind(old)
+            if new is not None:
+                self._bind(new)
+        else:
+            return
+        self._users.clear()
+
+    def _role_changed(self, old: Json | None, new: Json | None) -> None:
+        meta: Json = (new or old or {})["metadata"]
+        key = (meta.get("namespace", ""), meta["name"])
+        if new is None:
+            self._roles.pop(key, None)
+        else:
+            self._roles[key] = _compile(new.get("rules"))
+        if key[0]:
+            return
+        name = key[1]
+        self._labels.pop(name, None)
+        self._selectors.pop(name, None)
+        if new is not None:
+            self._labels[name] = meta.get("labels") or {}
+            aggregation: Json = new.get("aggregationRule") or {}
+            if aggregation.get("clusterRoleSelectors"):
+                self._selectors[name] = aggregation["clusterRoleSelectors"]
+
+    def aggregated_rules(self, name: str) -> list[Json] | None:
+        """What the `rules` of an aggregated ClusterRole should be; None for a role that gathers nothing.
+
+        Order and removal of duplicates as the clusterrole-aggregation controller: by selector, then by role name.
+        """
+        selectors = self._selectors.get(name)
+        if selectors is None:
+            return None
+        found: list[Json] = []
+        for selector in selectors:
+            for other in sorted(self._labels):
+                if other == name or not selects(selector, self._labels[other]):
+                    continue
+                for rule in self._roles[("", other)]:
+                    if rule.source not in found:
+                        found.append(rule.source)
+        return found
+
+    def aggregating(self) -> list[str]:
+        """Names of the ClusterRoles that gather others."""
+        return sorted(self._selectors)
+
+    def _subject_keys(self, binding: Json) -> Iterable[str]:
+        namespace = binding["metadata"].get("namespace", "")
+        for subject in binding.get("subjects") or ():
+            kind, name = subject.get("kind", ""), subject.get("name", "")
+            if kind == "Group":
+                yield f"g:{name}"
+            elif kind == "User":
+                yield f"u:{name}"
+            elif kind == "ServiceAccount":
+                yield f"u:{_ACCOUNT_PREFIX}{subject.get('namespace') or namespace}:{name}"
+
+    def _bind(self, obj: Json) -> None:
+        meta, role = obj["metadata"], obj.get("roleRef") or {}
+        binding = _Binding(
+            meta["name"],
+            meta.get("namespace", ""),
+            meta["name"],
+            obj.get("kind", ""),
+            role.get("kind", ""),
+            role.get("name", ""),
+            tuple(obj.get("subjects") or ()),
+        )
+        by_subject = self._bindings.setdefault(binding.namespace, {})
+        for key in self._subject_keys(obj):
+            by_subject.setdefault(key, {})[binding.name] = binding
+
+    def _unbind(self, obj: Json) -> None:
+        by_subject = self._bindings.get(obj["metadata"].get("namespace", ""), {})
+        for key in self._subject_keys(obj):
+            names = by_subject.get(key)
+            if names is not None:
+                names.pop(obj["metadata"]["name"], None)
+                if not names:
+                    del by_subject[key]
+
+    def _granted(self, user: UserInfo, namespace: str) -> list[_Granted]:
+        key = (user.name, user.groups, namespace)
+        known = self._users.get(key)
+        if known is None:
+            if len(self._users) >= _REMEMBERED_USERS:
+                self._users.clear()
+            known = [self._grant(user, binding) for binding in self._bindings_of(user, "")]
+            if namespace:
+                known += [self._grant(user, binding) for binding in self._bindings_of(user, namespace)]
+            self._users[key] = known
+        return known
+
+    def _bindings_of(self, user: UserInfo, namespace: str) -> list[_Binding]:
+        by_subject = self._bindings.get(namespace)
+        if not by_subject:
+            return []
+        found: dict[str, _Binding] = {}
+        for key in (f"u:{user.name}", *(f"g:{group}" for group in user.groups)):
+            found.update(by_subject.get(key, {}))
+        return [found[name] for name in sorted(found)]
+
+    def _grant(self, user: UserInfo, binding: _Binding) -> _Granted:
+        role_namespace = binding.namespace if binding.role_kind == "Role" else ""
+        rules = self._roles.get((role_namespace, binding.role_name))
+        if binding.role_kind not in ("Role", "ClusterRole"):
+            return _Granted((), "", f'unsupported role reference kind: "{binding.role_kind}"')
+        if rules is None:
+            resource = binding.role_kind.lower()
+            return _Granted((), "", f'{resource}.{GROUP} "{binding.role_name}" not found')
+        subject = next(s for s in binding.subjects if _applies(s, user, binding.namespace))
+        where = f"{binding.name}/{binding.namespace}" if binding.namespace else binding.name
+        return _Granted(
+            rules,
+            f'RBAC: allowed by {binding.kind} "{where}" of {binding.role_kind} "{binding.role_name}" to '
+            + _describe(subject, binding.namespace),
+            "",
+        )
 
     def allowed(self, user: UserInfo, asked: Attributes) -> Decision:
-        raise NotImplementedError
+        """Decide. Members of `system:masters` may do everything."""
+        if MASTERS in user.groups:
+            return Decision(True)
+        granted = self._granted(user, asked.namespace)
+        for grant in granted:
+            for rule in grant.rules:
+                if rule.allows(asked):
+                    return Decision(True, grant.why)
+        errors = [grant.error for grant in granted if grant.error]
+        return Decision(False, f"rbac: RBAC: {_aggregate(errors)}" if errors else "")
+
+    def rules_of(self, user: UserInfo, namespace: str) -> tuple[list[Json], str]:
+        """All rules that apply to a user in a namespace, and what could not be resolved (SelfSubjectRulesReview)."""
+        granted = self._granted(user, namespace)
+        errors = [grant.error for grant in granted if grant.error]
+        return [rule.source for grant in granted for rule in grant.rules], _aggregate(errors) if errors else ""
 
     def escalation(self, user: UserInfo, new: Json, old: Json | None) -> str | None:
         """Why `user` may not write this Role or binding (rights it does not hold itself); None when it may.
 
         The text is the part after `roles.rbac.authorization.k8s.io "n" is forbidden: `.
         """
-        raise NotImplementedError
+        kind = new.get("kind", "")
+        if MASTERS in user.groups or kind not in _RESOURCES or (old is not None and _only_collected(new, old)):
+            return None
+        meta = new["metadata"]
+        namespace = meta.get("namespace", "")
+        if kind in ("Role", "ClusterRole"):
+            name = meta.get("name", "") if old is not None else ""
+            if self.allowed(user, Attributes("escalate", GROUP, "*", _RESOURCES[kind], "", namespace, name)).allowed:
+                return None
+            refusal = self._uncovered(user, namespace, new.get("rules") or [])
+            if refusal is None and kind == "ClusterRole" and any(_gathers(role) for role in (new, old)):
+                everything = [
+                    {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
+                    {"verbs": ["*"], "nonResourceURLs": ["*"]},
+                ]
+                if self._uncovered(user, namespace, everything) is not None:
+                    return "must have cluster-admin privileges to use the aggregationRule"
+            return refusal
+        role: Json = new.get("roleRef") or {}
+        resource = _RESOURCES.get(role.get("kind", ""), "")
+        bind = Attributes("bind", role.get("apiGroup", ""), "*", resource, "", namespace, role.get("name", ""))
+        if resource and self.allowed(user, bind).allowed:
+            return None
+        role_namespace = namespace if role.get("kind") == "Role" else ""
+        rules = self._roles.get((role_namespace, role.get("name", "")))
+        if rules is None:
+            return None  # `role_exists` answers that
+        return self._uncovered(user, namespace, [rule.source for rule in rules])
+
+    def role_exists(self, binding: Json) -> bool:
+        """The role that a binding refers to is there.
+
+        Whoever may not `bind` freely gets a NotFound for a missing one (named as a binding: `rolebindings.… "r" not found`).
+        """
+        role: Json = binding.get("roleRef") or {}
+        namespace = binding["metadata"].get("namespace", "") if role.get("kind") == "Role" else ""
+        return (namespace, role.get("name", "")) in self._roles
+
+    def _uncovered(self, user: UserInfo, namespace: str, wanted: list[Json]) -> str | None:
+        held, error = self.rules_of(user, namespace)
+        missing = missing_rights(held, wanted)
+        if not missing:
+            return None
+        groups = " ".join(f'"{group}"' for group in user.groups)
+        message = (
+            f'user "{user.name}" (groups=[{groups}]) is attempting to grant RBAC permissions not currently held:\n'
+            + "\n".join(missing)
+        )
+        # here Kubernetes names the resource in the plural
+        error = error.replace(f"role.{GROUP}", f"roles.{GROUP}")
+        return f"{message}; resolution errors: [{error}]" if error else message
+
+
+def _gathers(role: Json | None) -> bool:
+    return bool(role and (role.get("aggregationRule") or {}).get("clusterRoleSelectors"))
+
+
+def _only_collected(new: Json, old: Json) -> bool:
+    """Nothing changed but what garbage collection needs (owner references, finalizers) and bookkeeping."""
+    skipped = ("ownerReferences", "finalizers", "managedFields", "resourceVersion")
+
+    def rest(obj: Json) -> dict[str, Any]:
+        return obj | {"metadata": {k: v for k, v in obj["metadata"].items() if k not in skipped}}
+
+    return rest(new) == rest(old)
+
+
+def _applies(subject: Json, user: UserInfo, namespace: str) -> bool:
+    kind, name = subject.get("kind"), subject.get("name", "")
+    if kind == "User":
+        return name == user.name
+    if kind == "Group":
+        return name in user.groups
+    return f"{_ACCOUNT_PREFIX}{subject.get('namespace') or namespace}:{name}" == user.name
+
+
+def _describe(subject: Json, namespace: str) -> str:
+    kind, name = subject.get("kind", ""), subject.get("name", "")
+    if kind == "ServiceAccount":
+        return f'{kind} "{name}/{subject.get("namespace") or namespace}"'
+    return f'{kind} "{name}"'
+
+
+def _aggregate(errors: list[str]) -> str:
+    distinct = list(dict.fromkeys(errors))
+    return distinct[0] if len(distinct) == 1 else f"[{', '.join(distinct)}]"
 
 
 def forbidden_message(user: UserInfo, asked: Attributes, reason: str = "") -> str:
     """The words of a 403: `pods "a" is forbidden: User "u" cannot get resource "pods" in API group "" …`."""
-    raise NotImplementedError
+    if not asked.resource:
+        return f'forbidden: User "{user.name}" cannot {asked.verb} path "{asked.path}"' + (
+            f": {reason}" if reason else ""
+        )
+    resource = f"{asked.resource}/{asked.subresource}" if asked.subresource else asked.resource
+    where = f'in the namespace "{asked.namespace}"' if asked.namespace else "at the cluster scope"
+    subject = f"{asked.resource}.{asked.group}" if asked.group else asked.resource
+    if asked.name:
+        subject = f'{subject} "{asked.name}"'
+    text = (
+        f'{subject} is forbidden: User "{user.name}" cannot {asked.verb} resource "{resource}" '
+        f'in API group "{asked.group}" {where}'
+    )
+    return f"{text}: {reason}" if reason else text
 
 
-def default_rbac() -> list[Json]:
-    """The ClusterRoles, Roles and bindings that every cluster starts with."""
-    raise NotImplementedError
+def forbidden_status(user: UserInfo, asked: Attributes, reason: str = "") -> Json:
+    """The Status of a 403."""
+    details = {"name": asked.name, "group": asked.group, "kind": asked.resource}
+    return {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": forbidden_message(user, asked, reason),
+        "reason": "Forbidden",
+        "details": {key: value for key, value in details.items() if value},
+        "code": 403,
+    }
