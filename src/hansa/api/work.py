@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, field
+from msgspec import Meta, field, to_builtins
 
 from hansa.api.core import NodeSelector, ObjectReference, RawJson, ResourceList, Time, Toleration
-from hansa.api.meta import Condition, Object, Wire
+from hansa.api.meta import Condition, Json, Object, OwnerReference, Wire
+from hansa.api.names import EXECUTION_FINALIZER
 from hansa.api.policy import FailoverBehavior, Placement, SuspendClusters
 
 Health = Literal["Healthy", "Unhealthy", "Unknown"]
@@ -214,3 +215,40 @@ class Work(Object, frozen=True, kw_only=True):
 
     spec: WorkSpec = WorkSpec()
     status: WorkStatus = WorkStatus()
+
+
+def new_work(
+    *,
+    namespace: str,
+    name: str,
+    labels: dict[str, str],
+    annotations: dict[str, str],
+    manifest: Json,
+    suspend: bool,
+    preserve: bool,
+    owner: OwnerReference | None = None,
+) -> Json:
+    """A Work with one manifest, as it is written: every Work that Hansa makes is made here.
+
+    Both switches are always explicit, as Karmada's Works have them. `owner` is given where the garbage collector is to
+    end the Work together with the owner.
+    """
+    metadata: Json = {
+        "name": name,
+        "namespace": namespace,
+        "finalizers": [EXECUTION_FINALIZER],
+        "labels": labels,
+        "annotations": annotations,
+    }
+    if owner is not None:
+        metadata["ownerReferences"] = [to_builtins(owner)]
+    return {
+        "apiVersion": "work.karmada.io/v1alpha1",
+        "kind": "Work",
+        "metadata": metadata,
+        "spec": {
+            "workload": {"manifests": [manifest]},
+            "suspendDispatching": suspend,
+            "preserveResourcesOnDeletion": preserve,
+        },
+    }
