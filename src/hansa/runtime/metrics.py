@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from prometheus_client import Counter, Gauge, Histogram
+
+from hansa.kube.metrics import REQUESTS as REQUESTS  # the client counts; one registry serves both layers
 
 RECONCILES = Counter("hansa_reconcile_total", "Reconciliations by outcome.", ["controller", "outcome"])
 RECONCILE_SECONDS = Histogram(
@@ -13,7 +16,7 @@ RECONCILE_SECONDS = Histogram(
     ["controller"],
     buckets=(0.001, 0.005, 0.02, 0.1, 0.5, 2, 10),
 )
-REQUESTS = Counter("hansa_requests_total", "Requests to API servers.", ["server", "method", "code"])
+EVENTS_DROPPED = Counter("hansa_events_dropped_total", "Kubernetes Events that were not written.")
 MEMBERS_READY = Gauge("hansa_member_ready", "1 when the member answers and is healthy.", ["cluster"])
 LOOP_LAG_SECONDS = Histogram(
     "hansa_event_loop_lag_seconds",
@@ -22,6 +25,12 @@ LOOP_LAG_SECONDS = Histogram(
 )
 LAG_PROBE_SECONDS = 0.1
 OUTCOMES = ("success", "retry", "error", "terminal", "panic")
+
+
+def forget_member(name: str) -> None:
+    """Stop showing a member that left."""
+    with suppress(KeyError):
+        MEMBERS_READY.remove(name)
 
 
 class ReconcileMetrics:

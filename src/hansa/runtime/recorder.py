@@ -1,0 +1,242 @@
+"""Events about objects, written in a second lane: never blocking, never raising, never in the way of work.
+
+What is recorded waits in a bounded table where repetitions meet, and a single task writes it at a modest rate. The
+behaviour users see is client-go's: a repeated event is one object with a count, and from the eleventh different
+message of one reason on, messages are combined into one event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from hansa.api import scheme
+from hansa.api.item import Item
+from hansa.api.meta import Json
+from hansa.base.clock import Clock, rfc3339
+from hansa.kube.client import Client
+from hansa.kube.errors import ApiError, Conflict, NotFound, Unreachable
+from hansa.runtime import metrics
+from hansa.runtime.clock import SystemClock
+
+log = logging.getLogger(__name__)
+
+EventType = Literal["Normal", "Warning"]
+
+PENDING_MAX = 2000
+KNOWN_MAX = 4096
+WRITES_PER_SECOND = 50.0
+GATHER_SECONDS = 0.5
+ATTEMPTS = 4
+SIMILAR_MAX = 10
+SIMILAR_SECONDS = 600.0
+MESSAGE_MAX = 1024
+COMBINED = "(combined from similar events): "
+
+
+class _Subject(NamedTuple):
+    """The object an event is about. Its resourceVersion is that of the first sighting, and not part of the key."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+
+
+class _EventKey(NamedTuple):
+    subject: _Subject
+    type: str
+    reason: str
+    message: str
+
+
+@dataclass(slots=True)
+class _Pending:
+    """Sightings that have not been written yet; `message` is what to write, for combined ones the latest."""
+
+    count: int
+    first: str
+    last: str
+    message: str
+    resource_version: str
+
+
+@dataclass(slots=True)
+class _Written:
+    """The Event object that stands for a key."""
+
+    name: str
+    count: int
+
+
+class Recorder:
+    """Records events of one component in one API server."""
+
+    def __init__(
+        self,
+        client: Client,
+        component: str,
+        *,
+        clock: Clock | None = None,
+        writes_per_second: float = WRITES_PER_SECOND,
+        pending_max: int = PENDING_MAX,
+    ) -> None:
+        self._client = client
+        self._component = component
+        self._clock = clock or SystemClock()
+        self._pause = 1 / writes_per_second
+        self._pending_max = pending_max
+        self._pending: OrderedDict[_EventKey, _Pending] = OrderedDict()
+        self._written: OrderedDict[_EventKey, _Written] = OrderedDict()
+        self._similar: OrderedDict[tuple[_Subject, str, str], deque[tuple[float, str]]] = OrderedDict()
+        self._writer: asyncio.Task[None] | None = None
+        self._closed = False
+        self._serial = 0
+
+    def event(self, obj: Item | Json, type_: EventType, reason: str, message: str) -> None:
+        """Record that `reason` happened to `obj`. Must be called within the event loop."""
+        if self._closed:
+            return
+        try:
+            subject, version = _subject(obj)
+        except (KeyError, TypeError):
+            log.warning("event about something that is no object", extra={"reason": reason})
+            return
+        message = message if len(message) <= MESSAGE_MAX else message[: MESSAGE_MAX - 3] + "..."
+        key, message = self._aggregated(_EventKey(subject, type_, reason, message))
+        now = rfc3339(self._clock.now())
+        pending = self._pending.get(key)
+        if pending is not None:
+            pending.count += 1
+            pending.last = now
+            pending.message = message
+            return
+        if len(self._pending) >= self._pending_max:
+            self._pending.popitem(last=False)
+            metrics.EVENTS_DROPPED.inc()
+        self._pending[key] = _Pending(1, now, now, message, version)
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write_all(), name=f"events of {self._component}")
+
+    async def flush(self) -> None:
+        """Wait until everything recorded so far is written or given up."""
+        if self._writer is not None:
+            await asyncio.wait([self._writer])
+
+    async def close(self, seconds: float = 2.0) -> None:
+        """Write what waits, for at most `seconds`, and record nothing more."""
+        self._closed = True
+        if self._writer is not None and not self._writer.done():
+            await asyncio.wait([self._writer], timeout=seconds)
+            self._writer.cancel()
+            await asyncio.gather(self._writer, return_exceptions=True)
+
+    # -- within ------------------------------------------------------------------------------------------------------
+
+    def _aggregated(self, key: _EventKey) -> tuple[_EventKey, str]:
+        """Too many messages that differ: they share one event, which shows the latest."""
+        group = (key.subject, key.type, key.reason)
+        now = self._clock.monotonic()
+        seen = self._similar.setdefault(group, deque())
+        self._similar.move_to_end(group)
+        if len(self._similar) > KNOWN_MAX:
+            self._similar.popitem(last=False)
+        while seen and now - seen[0][0] > SIMILAR_SECONDS:
+            seen.popleft()
+        if all(message != key.message for _, message in seen):
+            if len(seen) >= SIMILAR_MAX:
+                return key._replace(message=COMBINED), COMBINED + key.message
+            seen.append((now, key.message))
+        return key, key.message
+
+    async def _write_all(self) -> None:
+        await asyncio.sleep(GATHER_SECONDS)
+        while self._pending:
+            key, pending = self._pending.popitem(last=False)
+            try:
+                await self._write_one(key, pending)
+            except Exception:
+                metrics.EVENTS_DROPPED.inc()
+                log.exception("event lost", extra={"reason": key.reason})
+            await asyncio.sleep(self._pause)
+
+    async def _write_one(self, key: _EventKey, pending: _Pending) -> None:
+        for attempt in range(ATTEMPTS):
+            try:
+                await self._put(key, pending)
+            except (Unreachable, Conflict):
+                await asyncio.sleep(2**attempt)
+            except ApiError as error:
+                # a namespace that ends takes no events, and nobody is served by trying again
+                log.debug("event refused: %s", error, extra={"reason": key.reason})
+                break
+            else:
+                return
+        metrics.EVENTS_DROPPED.inc()
+
+    async def _put(self, key: _EventKey, pending: _Pending) -> None:
+        written = self._written.get(key)
+        namespace = key.subject.namespace or "default"
+        if written is not None:
+            total = written.count + pending.count
+            patch = {"count": total, "lastTimestamp": pending.last, "message": pending.message}
+            try:
+                await self._client.patch(scheme.EVENTS, written.name, namespace, patch)
+            except NotFound:
+                del self._written[key]  # expired: it begins anew
+            else:
+                written.count = total
+                self._written.move_to_end(key)
+                return
+        event = self._document(key, pending, namespace)
+        await self._client.create(scheme.EVENTS, event)
+        self._written[key] = _Written(event["metadata"]["name"], pending.count)
+        if len(self._written) > KNOWN_MAX:
+            self._written.popitem(last=False)
+
+    def _document(self, key: _EventKey, pending: _Pending, namespace: str) -> Json:
+        subject = key.subject
+        self._serial += 1
+        suffix = f"{int(self._clock.now().timestamp() * 1e6) * 1000 + self._serial % 1000:x}"
+        about = {
+            "apiVersion": subject.api_version,
+            "kind": subject.kind,
+            "namespace": subject.namespace,
+            "name": subject.name,
+            "uid": subject.uid,
+            "resourceVersion": pending.resource_version,
+        }
+        return {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": f"{subject.name[:230]}.{suffix}", "namespace": namespace},
+            "involvedObject": {name: value for name, value in about.items() if value},
+            "type": key.type,
+            "reason": key.reason,
+            "message": pending.message,
+            "count": pending.count,
+            "firstTimestamp": pending.first,
+            "lastTimestamp": pending.last,
+            "source": {"component": self._component},
+            "reportingComponent": self._component,
+            "reportingInstance": "",
+        }
+
+
+def _subject(obj: Item | Json) -> tuple[_Subject, str]:
+    if isinstance(obj, Item):
+        meta = obj.meta
+        return _Subject(obj.api_version, obj.kind, meta.namespace, meta.name, meta.uid), meta.resource_version
+    metadata = obj["metadata"]
+    subject = _Subject(
+        obj.get("apiVersion", ""),
+        obj.get("kind", ""),
+        metadata.get("namespace", ""),
+        metadata["name"],
+        metadata.get("uid", ""),
+    )
+    return subject, metadata.get("resourceVersion", "")
