@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from hansa.api.meta import Json
+from hansa.apiserver.builtin.default_rbac import default_rbac
 from hansa.apiserver.builtin.escalation import missing_rights
 from hansa.apiserver.builtin.selectors import selects
 from hansa.apiserver.message import UserInfo
+
+__all__ = ["Attributes", "Authorizer", "Decision", "default_rbac", "forbidden_message", "forbidden_status"]
 
 GROUP = "rbac.authorization.k8s.io"
 MASTERS = "system:masters"

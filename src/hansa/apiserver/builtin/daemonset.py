@@ -6,9 +6,11 @@ from hansa.api.meta import GVK, Json
 from hansa.apiserver.builtin.cells import labels_text
 from hansa.apiserver.builtin.checks import at_most_100_percent, immutable, int_or_percent, label_selector, nonnegative
 from hansa.apiserver.builtin.fallback import CREATED, NAME
+from hansa.apiserver.builtin.generation import update_with_status
 from hansa.apiserver.builtin.kind import column, make
 from hansa.apiserver.builtin.pod_checks import validate_template
 from hansa.apiserver.builtin.pod_defaults import default_template
+from hansa.apiserver.builtin.rules import WriteContext
 from hansa.apiserver.builtin.selectors import selects
 from hansa.apiserver.builtin.workload import always_restarts, amount, status_counts, status_of, template_columns
 from hansa.base.field import FieldError, invalid, not_supported, required
@@ -85,6 +87,27 @@ def _status(new: Json, old: Json) -> list[FieldError]:
     return status_counts(new, old, _COUNTS, ())
 
 
+def _prepare_create(obj: Json, context: WriteContext) -> None:
+    del context
+    obj["status"] = dict(_EMPTY)
+    obj["metadata"]["generation"] = 1
+    _count_template(obj, 1)
+
+
+def _prepare_update(new: Json, old: Json, subresource: str) -> None:
+    _KEEP(new, old, subresource)
+    if subresource:
+        return
+    before = int((old["metadata"].get("annotations") or {}).get(_TEMPLATE_GENERATION) or 0)
+    _count_template(new, before + (new["spec"]["template"] != old["spec"]["template"]))
+
+
+def _count_template(obj: Json, count: int) -> None:
+    """A counter of template changes that lives in an annotation, for old clients."""
+    obj["metadata"]["annotations"] = {**(obj["metadata"].get("annotations") or {}), _TEMPLATE_GENERATION: str(count)}
+
+
+_KEEP = update_with_status(keep_meta=True)
 _GVK = GVK("apps", "v1", "DaemonSet")
 _RULES = make(
     _GVK,
@@ -107,5 +130,7 @@ _RULES = make(
         CREATED,
         *template_columns(),
     ),
+    prepare_create=_prepare_create,
+    prepare_update=_prepare_update,
 )
 RULES = {_GVK: _RULES}

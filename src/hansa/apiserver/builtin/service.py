@@ -22,6 +22,7 @@ from hansa.apiserver.builtin.checks import (
 from hansa.apiserver.builtin.fallback import CREATED, NAME
 from hansa.apiserver.builtin.kind import column, make
 from hansa.apiserver.builtin.objectmeta import label_name
+from hansa.apiserver.builtin.rules import WriteContext
 from hansa.base.field import FieldError, duplicate, forbidden, invalid, not_supported, required
 
 PROTOCOLS = ("SCTP", "TCP", "UDP")
@@ -267,7 +268,8 @@ def _traffic(spec: Json) -> list[FieldError]:
             text = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
             errors.append(invalid("spec.healthCheckNodePort", port, text))
     else:
-        errors += port_number(port, "spec.healthCheckNodePort") if port else [required("spec.healthCheckNodePort")]
+        if port:  # where it is missing, one is allocated
+            errors += port_number(port, "spec.healthCheckNodePort")
     internal = spec.get("internalTrafficPolicy")
     if internal is not None:
         errors += supported(internal, ("Cluster", "Local"), "spec.internalTrafficPolicy")
@@ -376,6 +378,85 @@ def _ports(obj: Json) -> str:
     return ",".join(show(port) for port in obj["spec"].get("ports") or ()) or NONE
 
 
+def normalize(spec: Json, before: Json | None = None) -> None:
+    """Keep the one clusterIP and the list of clusterIPs in step: whichever the client changed leads."""
+    address, addresses = spec.get("clusterIP", ""), spec.get("clusterIPs") or []
+    if before is None:
+        if address and not addresses:
+            spec["clusterIPs"] = [address]
+        return
+    old, olds = before.get("clusterIP", ""), before.get("clusterIPs") or []
+    if address != old and addresses == olds:
+        if address:
+            spec["clusterIPs"] = [address]
+        else:
+            spec.pop("clusterIPs", None)
+    if address == old and addresses != olds and addresses and olds and addresses[0] != olds[0]:
+        spec["clusterIP"] = addresses[0]
+
+
+def _prepare_create(obj: Json, context: WriteContext) -> None:
+    del context
+    obj["metadata"].pop("generation", None)
+    obj["status"] = {"loadBalancer": {}}
+    normalize(obj["spec"])
+
+
+def _prepare_update(new: Json, old: Json, subresource: str) -> None:
+    new["metadata"].pop("generation", None)
+    if subresource == "status":
+        new["spec"] = old["spec"]
+        return
+    new["status"] = old.get("status", {"loadBalancer": {}})
+    spec, before = new["spec"], old["spec"]
+    _keep_allocated(spec, before)
+    normalize(spec, before)
+    _drop_of_other_type(spec, before)
+
+
+def _keep_allocated(spec: Json, before: Json) -> None:
+    """A client that leaves allocated values out means: as they are."""
+    types = (spec.get("type"), before.get("type"))
+    if "ExternalName" not in types:
+        if not spec.get("clusterIP") and not spec.get("clusterIPs") and before.get("clusterIP"):
+            spec["clusterIP"] = before["clusterIP"]
+            spec["clusterIPs"] = list(before.get("clusterIPs") or [])
+        elif spec.get("clusterIP") == before.get("clusterIP") and not spec.get("clusterIPs"):
+            spec["clusterIPs"] = list(before.get("clusterIPs") or [])
+    if all(type_ in ("NodePort", "LoadBalancer") for type_ in types):
+        known = {(p.get("protocol"), p.get("port")): p.get("nodePort") for p in before.get("ports") or ()}
+        taken = {port.get("nodePort") for port in spec.get("ports") or ()}
+        for port in spec.get("ports") or ():
+            kept = known.get((port.get("protocol"), port.get("port")))
+            if not port.get("nodePort") and kept and kept not in taken:
+                port["nodePort"] = kept
+    if needs_health_check(spec) and needs_health_check(before) and not spec.get("healthCheckNodePort"):
+        spec["healthCheckNodePort"] = before.get("healthCheckNodePort", 0)
+
+
+def _drop_of_other_type(spec: Json, before: Json) -> None:
+    """After a change of type, what only the old type has and the client did not touch goes."""
+    if before.get("type") != "ExternalName" and spec.get("type") == "ExternalName":
+        for field in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
+            if spec.get(field) == before.get(field):
+                spec.pop(field, None)
+    if spec.get("type") not in ("NodePort", "LoadBalancer") and before.get("type") in ("NodePort", "LoadBalancer"):
+        kept = [port.get("nodePort") for port in before.get("ports") or ()]
+        if [port.get("nodePort") for port in spec.get("ports") or ()] == kept:
+            for port in spec.get("ports") or ():
+                port.pop("nodePort", None)
+    if not needs_health_check(spec) and needs_health_check(before):
+        if spec.get("healthCheckNodePort") == before.get("healthCheckNodePort"):
+            spec.pop("healthCheckNodePort", None)
+    if spec.get("type") != "LoadBalancer" and before.get("type") == "LoadBalancer":
+        for field in ("allocateLoadBalancerNodePorts", "loadBalancerClass"):
+            if spec.get(field) == before.get(field):
+                spec.pop(field, None)
+    if not externally_accessible(spec) and externally_accessible(before):
+        if spec.get("externalTrafficPolicy") == before.get("externalTrafficPolicy"):
+            spec.pop("externalTrafficPolicy", None)
+
+
 _GVK = GVK("", "v1", "Service")
 RULES = {
     _GVK: make(
@@ -401,6 +482,8 @@ RULES = {
             "spec.clusterIP": lambda o: o["spec"].get("clusterIP", ""),
             "spec.type": lambda o: o["spec"].get("type", ""),
         },
+        prepare_create=_prepare_create,
+        prepare_update=_prepare_update,
         create_on_update=True,
     )
 }
