@@ -42,8 +42,9 @@ class Quantity:
         self._text = text
 
     @classmethod
-    def parse(cls, text: str) -> Quantity:
-        """Read `text`. Raises QuantityError."""
+    def parse(cls, text: str | int | float) -> Quantity:
+        """Read a text, or a JSON number. Raises QuantityError."""
+        text = str(text)
         found = _GRAMMAR.fullmatch(text)
         if found is None or not text:
             raise QuantityError(_FORMAT_WRONG)
@@ -92,6 +93,9 @@ class Quantity:
 
     def __hash__(self) -> int:
         return hash(self.nano)
+
+    def __bool__(self) -> bool:
+        return self.nano != 0
 
     def __add__(self, other: Quantity) -> Quantity:
         return Quantity(self.nano + other.nano, self.notation if self.nano else other.notation)
