@@ -1,0 +1,258 @@
+"""Strategic merge patch (Kubernetes API: `application/strategic-merge-patch+json`).
+
+A merge patch that knows, from `x-kubernetes-patch-strategy` and `x-kubernetes-patch-merge-key` of a built-in kind's
+schema, which lists are merged by a key or as sets. Directives: `$patch: replace|delete`, `$retainKeys`,
+`$deleteFromPrimitiveList/F`, `$setElementOrder/F`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from hansa.api.builtin import resolve
+from hansa.api.meta import Json
+from hansa.base.patch import copy_json, equal_json
+
+PATCH = "$patch"
+RETAIN_KEYS = "$retainKeys"
+DELETE_FROM = "$deleteFromPrimitiveList/"
+ELEMENT_ORDER = "$setElementOrder/"
+
+
+class StrategicError(ValueError):
+    """The patch cannot be understood, or does not fit the kind. The words are the API server's."""
+
+
+class _Rule(NamedTuple):
+    """How one field is patched: whether lists and maps merge, by which key, and the schema of what is inside."""
+
+    strategy: str
+    key: str
+    inner: Json
+
+
+def strategic_merge(doc: Json, patch: Json, schema: Json) -> Json:
+    """A new document. `schema` is a built-in kind's, `{}` merges maps and replaces lists. Raises StrategicError."""
+    return _merge_map(doc, copy_json(patch), schema)
+
+
+def _merge_map(original: Json, patch: Json, schema: Json) -> Json:
+    """Merge `patch`, which is ours to take apart, over `original`, which stays as it is."""
+    if PATCH in patch:
+        directive = patch.pop(PATCH)
+        if directive == "replace":
+            return _plain(patch)
+        if directive == "delete":
+            return {}
+        raise StrategicError(f"unknown patch type: {directive} in map: {patch}")
+    result = dict(original)
+    if RETAIN_KEYS in patch:
+        _retain_keys(result, patch)
+    for key in [key for key in patch if key.startswith(ELEMENT_ORDER)]:
+        _merge_in_order(result, patch, key, schema)
+    for key, value in patch.items():
+        if key.startswith(DELETE_FROM):
+            name = key.removeprefix(DELETE_FROM)
+            if not isinstance(value, list):
+                raise StrategicError("invalid patch format of primitive list")
+            if isinstance(result.get(name), list):
+                result[name] = [item for item in result[name] if not _among(item, value)]
+        elif value is None:
+            result.pop(key, None)
+        else:
+            _merge_field(result, key, value, schema)
+    return result
+
+
+def _merge_field(result: Json, key: str, value: Any, schema: Json) -> None:
+    old = result.get(key)
+    if isinstance(old, dict) and isinstance(value, dict):
+        rule = _rule(schema, key)
+        result[key] = _plain(value) if rule.strategy == "replace" else _merge_map(old, value, rule.inner)
+    elif isinstance(old, list) and isinstance(value, list):
+        rule = _rule(schema, key)
+        result[key] = _merge_list(old, value, rule) if rule.strategy == "merge" else _plain(value)
+    elif isinstance(value, dict) and PATCH in value:
+        result.pop(key, None)
+    else:
+        result[key] = _plain(value)
+
+
+def _retain_keys(result: Json, patch: Json) -> None:
+    kept = patch.pop(RETAIN_KEYS)
+    if not isinstance(kept, list):
+        raise StrategicError("invalid patch format of retainKeys")
+    for key, value in patch.items():
+        if value is not None and not key.startswith((DELETE_FROM, ELEMENT_ORDER)) and key not in kept:
+            raise StrategicError("invalid patch format of retainKeys")
+    for key in [key for key in result if key not in kept]:
+        del result[key]
+
+
+# -- lists ------------------------------------------------------------------------------------------------------------
+
+
+def _merge_in_order(result: Json, patch: Json, directive: str, schema: Json) -> None:
+    """Merge one list and put it into the order that `$setElementOrder` asks for. Takes both out of the patch."""
+    order = patch.pop(directive)
+    name = directive.removeprefix(ELEMENT_ORDER)
+    old, new = result.get(name), patch.pop(name, None)
+    if not isinstance(order, list):
+        raise StrategicError("invalid patch format of setElementOrder list")
+    for value in (old, new):
+        if value is not None and not isinstance(value, list):
+            raise StrategicError("invalid patch format of setElementOrder list")
+    rule = _rule(schema, name)
+    _check_order(new or [], order, rule.key)
+    if old is None and new is None:
+        return
+    if new is None:
+        merged = old
+    elif old is None:
+        merged = _plain(new)
+    else:
+        merged = _merge_list(old, new, rule) if rule.strategy == "merge" else _plain(new)
+    result[name] = _ordered(merged or [], order, old or [], rule.key)
+
+
+def _check_order(items: list[Any], order: list[Any], key: str) -> None:
+    """What the patch holds must stand in the asked order, in the same sequence."""
+    if not items or not order:
+        return
+    position = 0
+    for item in items:
+        if isinstance(item, dict) and PATCH in item:
+            continue
+        while position < len(order) and not _same(item, order[position], key):
+            position += 1
+        if position == len(order):
+            text = "The order in patch list:\n%s\n doesn't match %s list:\n%s\n"
+            raise StrategicError(text % (items, "$setElementOrder", order))
+        position += 1
+
+
+def _merge_list(old: list[Any], new: list[Any], rule: _Rule) -> list[Any]:
+    if not old and not new:
+        return []
+    kinds = {_sort(item) for item in (*old, *new)}
+    if "list" in kinds:
+        raise StrategicError("lists of lists are not supported")
+    if len(kinds) > 1:
+        raise StrategicError("list element types are not identical")
+    if kinds != {"map"}:
+        merged: list[Any] = []
+        for item in (*old, *new):
+            if not _among(item, merged):
+                merged.append(item)
+        return _ordered(merged, new, old, "")
+    if not rule.key:
+        raise StrategicError("cannot merge lists without merge key for map")
+    old, plain = _directed(old, new, rule.key)
+    merged = list(old)
+    for item in plain:
+        place = _place(merged, item, rule.key)
+        if place is None:
+            merged.append(_plain(item))
+        else:
+            merged[place] = _merge_map(merged[place], dict(item), rule.inner)
+    return _ordered(merged, plain, old, rule.key)
+
+
+def _directed(old: list[Json], new: list[Json], key: str) -> tuple[list[Json], list[Json]]:
+    """Carry out `$patch` in the elements: what is left of the old list, and the elements without directives."""
+    plain: list[Json] = []
+    replaced = False
+    for item in new:
+        if PATCH not in item:
+            if key not in item:
+                raise _no_key(item, key)
+            plain.append(item)
+            continue
+        match item[PATCH]:
+            case "delete":
+                if key not in item:
+                    raise _no_key(item, key)
+                old = [other for other in old if not _same(other, item, key)]
+            case "replace":
+                replaced = True
+            case "merge":
+                raise StrategicError("merging lists cannot yet be specified in the patch")
+            case other:
+                raise StrategicError(f"unknown patch type: {other} in map: {item}")
+    return ([], plain) if replaced else (old, plain)
+
+
+def _ordered(merged: list[Any], patch_order: list[Any], server_order: list[Any], key: str) -> list[Any]:
+    """Elements that the patch names in its order, and the others woven in where the server had them."""
+    named = [(place, item) for item in merged if (place := _place(patch_order, item, key)) is not None]
+    patched = [item for _, item in sorted(named, key=lambda pair: pair[0])]
+    others = [item for item in merged if _place(patch_order, item, key) is None]
+    others.sort(key=lambda item: _place(server_order, item, key) or 0)
+    result: list[Any] = []
+    while patched and others:
+        left, right = _place(server_order, others[0], key), _place(server_order, patched[0], key)
+        first = others if left is not None and right is not None and left < right else patched
+        result.append(first.pop(0))
+    return result + patched + others
+
+
+def _place(items: Sequence[Any], wanted: Any, key: str) -> int | None:
+    return next((place for place, item in enumerate(items) if _same(item, wanted, key)), None)
+
+
+def _same(left: Any, right: Any, key: str) -> bool:
+    if not key:
+        return equal_json(left, right)
+    if not isinstance(left, dict) or not isinstance(right, dict):
+        raise StrategicError("expected a map, but received another value")
+    for item in (left, right):
+        if key not in item:
+            raise _no_key(item, key)
+    return equal_json(left[key], right[key])
+
+
+def _among(item: Any, items: Sequence[Any]) -> bool:
+    return any(equal_json(item, other) for other in items)
+
+
+def _sort(item: Any) -> str:
+    return "map" if isinstance(item, dict) else "list" if isinstance(item, list) else "scalar"
+
+
+def _no_key(item: Json, key: str) -> StrategicError:
+    shown = " ".join(f"{name}:{value}" for name, value in item.items())
+    return StrategicError(f"map: map[{shown}] does not contain declared merge key: {key}")
+
+
+# -- schemas ----------------------------------------------------------------------------------------------------------
+
+
+def _rule(schema: Json, name: str) -> _Rule:
+    known = resolve(schema) if schema else schema
+    field: Json | None = (known.get("properties") or {}).get(name)
+    if field is None:
+        additional = known.get("additionalProperties")
+        field = additional if isinstance(additional, dict) else None
+    if field is None:
+        if known.get("properties"):
+            raise StrategicError(f'unable to find api field in struct for the json field "{name}"')
+        return _Rule("", "", {})
+    inner = resolve(field)
+    strategies = str(field.get("x-kubernetes-patch-strategy", "")).split(",")
+    strategy = next((word for word in strategies if word in ("merge", "replace")), "")
+    items = inner.get("items")
+    return _Rule(strategy, field.get("x-kubernetes-patch-merge-key", ""), items if isinstance(items, dict) else inner)
+
+
+def _plain(value: Any) -> Any:
+    """A patch's value where there is nothing to merge with: without nulls, directives and elements that only direct."""
+    if isinstance(value, dict):
+        return {
+            key: _plain(inner)
+            for key, inner in value.items()
+            if inner is not None and not key.startswith("$") and not (isinstance(inner, dict) and PATCH in inner)
+        }
+    if isinstance(value, list):
+        return [_plain(item) for item in value if not (isinstance(item, dict) and PATCH in item)]
+    return value
