@@ -1,15 +1,30 @@
-"""Admission: in-process hooks, built-in plug-ins and webhooks, first those that change, then those that check."""
+"""Admission: built-in plug-ins, hooks in process and webhooks; first those that change, then those that check.
+
+Mutating webhooks run one after the other, by name of configuration and place in it; those that ask for it
+(`reinvocationPolicy: IfNeeded`) run once more when a later one changed the object. Validating ones run side by side.
+A hook in process is registered with the same rules and selectors as a webhook (`plug`) and keeps its place among them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from hansa.api.meta import GVK, Json, Resource
+from hansa.apiserver.builtin import plugins
+from hansa.apiserver.builtin.lookup import Lookup
+from hansa.apiserver.builtin.registry import to_storage, to_version
+from hansa.apiserver.builtin.webhook_match import exempt, matched_resource, selected
 from hansa.apiserver.message import UserInfo
+from hansa.apiserver.webhook_call import CallFailed, WebhookClient, patch_of
+from hansa.base.patch import PatchError, apply_json_patch
 
 Operation = Literal["CREATE", "UPDATE", "DELETE", "CONNECT"]
+_MUTATING, _VALIDATING = "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"
+_DEFAULT_SECONDS = 10
+_REASONS = {400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 409: "Conflict", 422: "Invalid"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +73,313 @@ class Outcome:
     denial: Json | None = None
 
 
+class _Denied(Exception):
+    def __init__(self, status: Json) -> None:
+        super().__init__(status["message"])
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class _Webhook:
+    order: tuple[str, int]
+    config: Json
+    hook: Hook | None = None
+
+    @property
+    def name(self) -> str:
+        return self.config.get("name", "")
+
+    @property
+    def reinvocable(self) -> bool:
+        return self.config.get("reinvocationPolicy") == "IfNeeded"
+
+
 class Admission:
     """The chain. Feed webhook configurations with `changed`, as the authorizer."""
 
+    def __init__(
+        self,
+        lookup: Lookup,
+        *,
+        suffix: Callable[[], str],
+        plugged_in: frozenset[str] = plugins.ALL,
+        equivalents: Callable[[Resource], Iterable[Resource]] = lambda resource: (),
+    ) -> None:
+        """`suffix` makes five random characters; `equivalents` names a resource's other versions (or groups)."""
+        self._lookup = lookup
+        self._suffix = suffix
+        self._plugged_in = plugged_in
+        self._equivalents = equivalents
+        self._client = WebhookClient()
+        self._configurations: dict[str, dict[str, Json]] = {_MUTATING: {}, _VALIDATING: {}}
+        self._hooks: dict[str, list[_Webhook]] = {_MUTATING: [], _VALIDATING: []}
+        self._webhooks: dict[str, list[_Webhook]] = {_MUTATING: [], _VALIDATING: []}
+
+    async def close(self) -> None:
+        """Close connections to webhooks."""
+        await self._client.close()
+
+    def plug(self, hook: Hook, webhook: Json, *, mutating: bool) -> None:
+        """Run `hook` in process where `webhook` (an entry of a configuration, without clientConfig) matches."""
+        kind = _MUTATING if mutating else _VALIDATING
+        order = (webhook.get("name", ""), len(self._hooks[kind]))
+        self._hooks[kind].append(_Webhook(order, webhook, hook))
+        self._sort(kind)
+
     def changed(self, old: Json | None, new: Json | None) -> None:
-        """A MutatingWebhookConfiguration or ValidatingWebhookConfiguration was created, changed or deleted."""
-        raise NotImplementedError
+        """A MutatingWebhookConfiguration or ValidatingWebhookConfiguration was created, changed or deleted.
+
+        Other kinds are ignored.
+        """
+        kind = (new or old or {}).get("kind", "")
+        known = self._configurations.get(kind)
+        if known is None:
+            return
+        name = (new or old or {})["metadata"]["name"]
+        if new is None:
+            known.pop(name, None)
+        else:
+            known[name] = new
+        self._sort(kind)
+
+    def _sort(self, kind: str) -> None:
+        found = list(self._hooks[kind])
+        for name, configuration in self._configurations[kind].items():
+            found += [_Webhook((name, index), entry) for index, entry in enumerate(configuration.get("webhooks") or ())]
+        self._webhooks[kind] = sorted(found, key=lambda webhook: webhook.order)
 
     async def mutate(self, request: AdmissionRequest) -> Outcome:
-        """Call before `prepare_*`; the object in the outcome has been defaulted again when something changed it."""
-        raise NotImplementedError
+        """Call before `prepare_*`. The caller applies defaults to the outcome's object; the request's is not changed."""
+        try:
+            if request.operation == "CREATE" and request.object is not None:
+                request = self._completed(request)
+            elif request.operation == "DELETE":
+                why = plugins.refuse_delete(request.resource, request.subresource, request.name)
+                if why:
+                    raise _Denied(_forbidden(request, why))
+            if not self._webhooks[_MUTATING] or exempt(request.resource):
+                return Outcome(request.object)
+            return await self._mutate(request)
+        except plugins.Refused as refusal:
+            return Outcome(None, denial=_forbidden(request, str(refusal)))
+        except _Denied as denied:
+            return Outcome(None, denial=denied.status)
+
+    def _completed(self, request: AdmissionRequest) -> AdmissionRequest:
+        assert request.object is not None
+        obj = request.object
+        if request.resource.plural in ("pods", "persistentvolumeclaims") and not request.resource.group:
+            obj = apply_json_patch(obj, [])  # a private copy
+            plugins.on_create(request.resource, request.subresource, obj, self._lookup, self._suffix, self._plugged_in)
+        return replace(request, object=obj)
+
+    async def _mutate(self, request: AdmissionRequest) -> Outcome:
+        warnings: list[str] = []
+        ran: dict[int, Json | None] = {}
+        for index, webhook in enumerate(self._webhooks[_MUTATING]):
+            changed = await self._mutate_one(webhook, request, warnings)
+            if changed is None:
+                continue
+            request = changed
+            if webhook.reinvocable:
+                ran[index] = request.object
+        for index, seen in ran.items():
+            if request.object != seen:
+                again = await self._mutate_one(self._webhooks[_MUTATING][index], request, warnings)
+                request = again or request
+        return Outcome(request.object, warnings)
+
+    async def _mutate_one(
+        self, webhook: _Webhook, request: AdmissionRequest, warnings: list[str]
+    ) -> AdmissionRequest | None:
+        """The request after one webhook; None when the webhook does not concern it."""
+        seen_as = self._concerns(webhook, request)
+        if seen_as is None:
+            return None
+        response = await self._ask(webhook, request, seen_as)
+        warnings += response.warnings
+        if not response.patch or request.object is None:
+            return request
+        try:
+            patched = apply_json_patch(_as(request.object, seen_as), list(response.patch), missing="add")
+        except PatchError as error:
+            raise _Denied(_internal(f"{error}")) from error
+        return replace(request, object=_as(patched, request.resource))
 
     async def validate(self, request: AdmissionRequest) -> Outcome:
         """Call after validation and allocation, right before storing; also for DELETE, per object."""
-        raise NotImplementedError
+        if not self._webhooks[_VALIDATING] or exempt(request.resource):
+            return Outcome(request.object)
+        concerned = [
+            (webhook, seen_as)
+            for webhook in self._webhooks[_VALIDATING]
+            if (seen_as := self._concerns(webhook, request)) is not None
+        ]
+        if not concerned:
+            return Outcome(request.object)
+        answers = await asyncio.gather(
+            *(self._ask(webhook, request, seen_as) for webhook, seen_as in concerned), return_exceptions=True
+        )
+        warnings: list[str] = []
+        for answer in answers:
+            if isinstance(answer, _Denied):
+                return Outcome(None, warnings, answer.status)
+            if isinstance(answer, BaseException):
+                raise answer
+            warnings += answer.warnings
+        return Outcome(request.object, warnings)
+
+    def _concerns(self, webhook: _Webhook, request: AdmissionRequest) -> Resource | None:
+        seen_as = matched_resource(
+            webhook.config,
+            request.resource,
+            request.subresource,
+            request.operation,
+            self._equivalents(request.resource),
+        )
+        if seen_as is None:
+            return None
+        fits = selected(
+            webhook.config, request.resource, request.namespace, request.object, request.old_object, self._lookup
+        )
+        return seen_as if fits else None
+
+    async def _ask(self, webhook: _Webhook, request: AdmissionRequest, seen_as: Resource) -> AdmissionResponse:
+        """The webhook's verdict. Raises _Denied when it refuses, or fails and its failurePolicy is Fail."""
+        if request.dry_run and webhook.config.get("sideEffects", "None") not in ("None", "NoneOnDryRun"):
+            text = f'admission webhook "{webhook.name}" does not support dry run'
+            raise _Denied(_status(400, "BadRequest", text))
+        try:
+            response = await self._response(webhook, request, seen_as)
+        except CallFailed as failure:
+            if webhook.config.get("failurePolicy") == "Ignore":
+                return AdmissionResponse()
+            text = f'Internal error occurred: failed calling webhook "{webhook.name}": {failure}'
+            raise _Denied(_internal(text, str(failure))) from failure
+        if not response.allowed:
+            raise _Denied(_denial(webhook.name, response))
+        return response
+
+    async def _response(self, webhook: _Webhook, request: AdmissionRequest, seen_as: Resource) -> AdmissionResponse:
+        seconds = webhook.config.get("timeoutSeconds") or _DEFAULT_SECONDS
+        if webhook.hook is not None:
+            asked = replace(
+                request,
+                resource=seen_as,
+                object=_as(request.object, seen_as),
+                old_object=_as(request.old_object, seen_as),
+            )
+            try:
+                async with asyncio.timeout(seconds):
+                    return await webhook.hook.admit(asked)
+            except TimeoutError as error:
+                raise CallFailed("failed to call webhook: context deadline exceeded") from error
+        answer = await self._client.call(webhook.config.get("clientConfig") or {}, _review(request, seen_as), seconds)
+        result: Json = answer.get("status") or {}
+        return AdmissionResponse(
+            bool(answer.get("allowed")),
+            result.get("message", ""),
+            result.get("reason", ""),
+            result.get("code", 0),
+            patch_of(answer),
+            answer.get("warnings") or (),
+            (result.get("details") or {}).get("causes") or (),
+        )
 
 
-__all__ = ["GVK", "Admission", "AdmissionRequest", "AdmissionResponse", "Any", "Hook", "Mapping", "Outcome"]
+def _as(obj: Any, resource: Resource) -> Any:
+    """An object in the version a webhook asked for."""
+    if obj is None or obj.get("apiVersion") == resource.api_version or obj.get("kind") != resource.kind:
+        return obj
+    stored = to_storage(obj)
+    if stored is not obj or resource.group in ("autoscaling", "events.k8s.io"):
+        return to_version(stored, resource.gvk)
+    return {**obj, "apiVersion": resource.api_version}
+
+
+def _review(request: AdmissionRequest, seen_as: Resource) -> Json:
+    def kind(resource: Resource) -> Json:
+        body: Json = request.object or request.old_object or {}
+        if body.get("kind", resource.kind) != resource.kind:  # the body of a subresource, such as Scale
+            gvk = GVK.of(body.get("apiVersion", ""), body["kind"])
+            return {"group": gvk.group, "version": gvk.version, "kind": gvk.kind}
+        return {"group": resource.group, "version": resource.version, "kind": resource.kind}
+
+    def location(resource: Resource) -> Json:
+        return {"group": resource.group, "version": resource.version, "resource": resource.plural}
+
+    user = request.user
+    body: Json = {
+        "uid": request.uid,
+        "kind": kind(seen_as),
+        "resource": location(seen_as),
+        "requestKind": kind(request.resource),
+        "requestResource": location(request.resource),
+        "name": request.name,
+        "namespace": request.namespace,
+        "operation": request.operation,
+        "userInfo": {
+            "username": user.name,
+            "uid": user.uid,
+            "groups": list(user.groups),
+            "extra": {key: list(values) for key, values in user.extra.items()},
+        },
+        "object": _as(request.object, seen_as),
+        "oldObject": _as(request.old_object, seen_as),
+        "dryRun": request.dry_run,
+        "options": request.options or None,
+    }
+    if request.subresource:
+        body |= {"subResource": request.subresource, "requestSubResource": request.subresource}
+    for key in ("name", "namespace"):
+        if not body[key]:
+            del body[key]
+    _drop_empty(body["userInfo"])
+    return {"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": body}
+
+
+def _drop_empty(values: dict[str, Any]) -> None:
+    for key in [key for key, value in values.items() if not value]:
+        del values[key]
+
+
+def _denial(name: str, response: AdmissionResponse) -> Json:
+    why = response.message or response.reason
+    text = f'admission webhook "{name}" denied the request'
+    message = f"{text}: {why}" if why else f"{text} without explanation"
+    code = response.code if response.code >= 400 else 400
+    return _status(code, response.reason or _REASONS.get(code, ""), message, response.causes)
+
+
+def _forbidden(request: AdmissionRequest, why: str) -> Json:
+    resource = request.resource
+    subject = f'{resource.group_resource} "{request.name}"' if request.name else resource.group_resource
+    status = _status(403, "Forbidden", f"{subject} is forbidden: {why}")
+    details: Mapping[str, str] = {"name": request.name, "group": resource.group, "kind": resource.plural}
+    status["details"] = {key: value for key, value in details.items() if value}
+    return status
+
+
+def _internal(message: str, cause: str = "") -> Json:
+    status = _status(500, "InternalError", message)
+    if cause:
+        status["details"] = {"causes": [{"message": cause}]}
+    return status
+
+
+def _status(code: int, reason: str, message: str, causes: Sequence[Json] = ()) -> Json:
+    status: Json = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": message,
+        "reason": reason,
+        "code": code,
+    }
+    if causes:
+        status["details"] = {"causes": list(causes)}
+    return status
+
+
+__all__ = ["Admission", "AdmissionRequest", "AdmissionResponse", "Hook", "Operation", "Outcome"]

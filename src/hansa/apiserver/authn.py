@@ -121,7 +121,7 @@ def _wanted(headers: Mapping[str, str]) -> UserInfo | None:
         return UserInfo(name, groups, uid, extra)
     if uid or groups or extra:
         raise BadImpersonation(
-            f'requested impersonation of groups {list(groups)}, uid "{uid}", extra {extra} without impersonating a user name'
+            f'requested groups {list(groups)}, uid "{uid}", extra {extra} without impersonating a user name'
         )
     return None
 

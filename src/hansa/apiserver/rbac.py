@@ -319,7 +319,7 @@ class Authorizer:
     def role_exists(self, binding: Json) -> bool:
         """The role that a binding refers to is there.
 
-        Whoever may not `bind` freely gets a NotFound for a missing one (named as a binding: `rolebindings.… "r" not found`).
+        Whoever may not `bind` freely gets a NotFound for a missing one (as a binding: `rolebindings.… "r" not found`).
         """
         role: Json = binding.get("roleRef") or {}
         namespace = binding["metadata"].get("namespace", "") if role.get("kind") == "Role" else ""

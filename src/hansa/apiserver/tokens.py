@@ -201,7 +201,7 @@ class TokenIssuer:
         slot = _BOUND_KINDS.get((kind, version))
         name, uid = reference.get("name", ""), reference.get("uid", "")
         if slot is None:
-            text = f"cannot bind token for serviceaccount {account['metadata']['name']!r} to object reference of kind {kind}"
+            text = f"cannot bind token to object reference of kind {kind}"
             raise TokenRefused(text, code=400, reason="BadRequest")
         namespace = "" if slot == "node" else account["metadata"]["namespace"]
         target = self._lookup.get("", kind, namespace, name)
@@ -209,7 +209,10 @@ class TokenIssuer:
             raise TokenRefused(f'{slot}s "{name}" not found', code=404, reason="NotFound")
         found = target["metadata"].get("uid", "")
         if uid and uid != found:
-            text = f"the UID in the bound object reference ({uid}) does not match the UID in record. The object might have been deleted and then recreated"
+            text = (
+                f"the UID in the bound object reference ({uid}) does not match the UID in record. "
+                "The object might have been deleted and then recreated"
+            )
             raise TokenRefused(
                 f'Operation cannot be fulfilled on {slot}s "{name}": {text}', code=409, reason="Conflict"
             )
@@ -217,7 +220,10 @@ class TokenIssuer:
             user: Json = target.get("spec") or {}
             name_of_account = account["metadata"]["name"]
             if user.get("serviceAccountName", "") != name_of_account:
-                text = f'cannot bind token for serviceaccount "{name_of_account}" to pod running with different serviceaccount name.'
+                text = (
+                    f'cannot bind token for serviceaccount "{name_of_account}" to pod running with different '
+                    "serviceaccount name."
+                )
                 raise TokenRefused(text, code=400, reason="BadRequest")
         private: Json = {slot: {"name": name, "uid": found}}
         if slot == "pod" and (target.get("spec") or {}).get("nodeName"):

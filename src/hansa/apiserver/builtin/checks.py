@@ -159,7 +159,7 @@ def cidr(value: str, path: str, known: Iterable[str] = ()) -> list[FieldError]:
     except ValueError:
         return [invalid(path, value, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)")]
     if ip_address(value.split("/")[0]) != network.network_address:
-        return [invalid(path, value, f"must not have bits set beyond the prefix length")]
+        return [invalid(path, value, "must not have bits set beyond the prefix length")]
     return []
 
 
@@ -265,7 +265,10 @@ def int_or_percent(value: int | str | None, path: str) -> list[FieldError]:
     if isinstance(value, str):
         if _PERCENT.match(value):
             return []
-        text = "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')"
+        text = (
+            "a valid percent string must be a numeric string followed by an ending '%' "
+            "(e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')"
+        )
         return [invalid(path, value, text)]
     return nonnegative(value, path)
 

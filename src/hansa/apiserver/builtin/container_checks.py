@@ -355,7 +355,9 @@ def resource_field_ref(reference: Json, path: str, *, volume: bool) -> list[Fiel
         if divisor not in ("1m", "1"):
             text = "only divisor's values 1m and 1 are supported with the cpu resource"
             errors.append(invalid(f"{path}.divisor", resource, text))
-    elif divisor != "1" and divisor not in {f"1{unit}" for unit in "k M G T P E Ki Mi Gi Ti Pi Ei".split()}:
+    elif divisor != "1" and divisor not in {
+        f"1{unit}" for unit in ["k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"]
+    }:
         what = {"memory": "memory", "ephemeral-storage": "local ephemeral storage"}.get(
             resource.partition(".")[2], "hugepages"
         )

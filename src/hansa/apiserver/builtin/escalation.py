@@ -60,7 +60,7 @@ def _covers(own: Json, atom: Json) -> bool:
             return False
     own_names = own.get("resourceNames") or ()
     names = atom.get("resourceNames") or ()
-    return not own_names or bool(names) and names[0] in own_names
+    return not own_names or (bool(names) and names[0] in own_names)
 
 
 def _describe(rule: Json) -> str:

@@ -87,23 +87,18 @@ def make(
         return errors if update_first else errors + update_checks(new, old)
 
     selectable = dict(fields or {})
-    return KindRules(
-        gvk,
-        **(
-            {
-                "default": default,
-                "prepare_create": _creation(status, empty_status, counted),
-                "prepare_update": _updating(status, counted, count_annotations, keep_labels_on_status),
-                "validate_create": validate_create,
-                "validate_update": validate_update,
-                "selectable_fields": lambda obj: {field: get(obj) for field, get in selectable.items()},
-                "field_names": frozenset(selectable),
-                "columns": columns or (fallback.NAME, fallback.CREATED_AT),
-                "has_status": status,
-            }
-            | more
-        ),
-    )
+    parts: dict[str, Any] = {
+        "default": default,
+        "prepare_create": _creation(status, empty_status, counted),
+        "prepare_update": _updating(status, counted, count_annotations, keep_labels_on_status),
+        "validate_create": validate_create,
+        "validate_update": validate_update,
+        "selectable_fields": lambda obj: {field: get(obj) for field, get in selectable.items()},
+        "field_names": frozenset(selectable),
+        "columns": columns or (fallback.NAME, fallback.CREATED_AT),
+        "has_status": status,
+    }
+    return KindRules(gvk, **(parts | more))
 
 
 def _creation(status: bool, empty: Json | None, counted: tuple[str, ...]) -> Callable[[Json, WriteContext], None]:

@@ -118,8 +118,7 @@ def _backend(backend: Json, path: str) -> list[FieldError]:
         return errors
     if service is None:
         return [required(path, "resource or service backend is required")]
-    errors = _service_backend(service, f"{path}.service")
-    return errors
+    return _service_backend(service, f"{path}.service")
 
 
 def _service_backend(service: Json, path: str) -> list[FieldError]:

@@ -20,10 +20,30 @@ _MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
 _SHORT = {"ReadWriteOnce": "RWO", "ReadOnlyMany": "ROX", "ReadWriteMany": "RWX", "ReadWriteOncePod": "RWOP"}
 _CLASS = "volume.beta.kubernetes.io/storage-class"
 _RECLAIM = ("Delete", "Recycle", "Retain")
-_SOURCES = (
-    "hostPath gcePersistentDisk awsElasticBlockStore glusterfs flocker nfs rbd quobyte cephfs iscsi cinder fc flexVolume "
-    "azureFile vsphereVolume photonPersistentDisk portworxVolume azureDisk scaleIO local storageos csi"
-).split()
+_SOURCES = [
+    "hostPath",
+    "gcePersistentDisk",
+    "awsElasticBlockStore",
+    "glusterfs",
+    "flocker",
+    "nfs",
+    "rbd",
+    "quobyte",
+    "cephfs",
+    "iscsi",
+    "cinder",
+    "fc",
+    "flexVolume",
+    "azureFile",
+    "vsphereVolume",
+    "photonPersistentDisk",
+    "portworxVolume",
+    "azureDisk",
+    "scaleIO",
+    "local",
+    "storageos",
+    "csi",
+]
 
 
 def default_claim(claim: Json) -> None:
@@ -133,7 +153,7 @@ def _volume(obj: Json) -> list[FieldError]:
     if not capacity:
         errors.append(required("spec.capacity"))
     elif "storage" not in capacity or len(capacity) > 1:
-        errors.append(not_supported("spec.capacity", {name: amount for name, amount in capacity.items()}, ["storage"]))
+        errors.append(not_supported("spec.capacity", dict(capacity), ["storage"]))
     for name, amount in capacity.items():
         path = f"spec.capacity[{name}]"
         errors += validate_name(name, path)

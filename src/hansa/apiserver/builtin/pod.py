@@ -54,9 +54,10 @@ def qos_class(spec: Json) -> str:
 def _prepare_create(pod: Json, context: WriteContext) -> None:
     del context
     pod["metadata"]["generation"] = 1
-    pod["status"] = {"phase": "Pending", "qosClass": qos_class(pod["spec"])}
+    status: Json = {"phase": "Pending", "qosClass": qos_class(pod["spec"])}
+    pod["status"] = status
     if pod["spec"].get("schedulingGates"):
-        pod["status"]["conditions"] = [
+        status["conditions"] = [
             {
                 "type": "PodScheduled",
                 "status": "False",

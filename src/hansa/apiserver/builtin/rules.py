@@ -81,7 +81,9 @@ def _no_warnings(new: Json, old: Json | None) -> list[str]:
 class KindRules:
     """Rules of one group, version and kind. Replace parts with `dataclasses.replace`.
 
-    - `default(obj)`: fill in defaults, idempotent; runs on every decoded object, on patch results and on old stored ones.
+    - `default(obj)`: read the object as its Go type does and fill in defaults; idempotent; runs on every decoded
+      object and on what patches and webhooks made. Raises `shape.ShapeError` where a value has the wrong type (400:
+      `Deployment in version "v1" cannot be handled as a Deployment: …`).
     - `prepare_create(obj, context)`: drop status, set generation 1 where the kind counts it, set what the server owns.
     - `prepare_update(new, old, subresource)`: "" keeps the old status, "status" keeps the old spec and metadata as the
       kind does; bumps generation.

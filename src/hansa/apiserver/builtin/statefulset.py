@@ -12,6 +12,7 @@ from hansa.apiserver.builtin.checks import (
     nonnegative,
     supported,
 )
+from hansa.apiserver.builtin.checks import labels as label_checks
 from hansa.apiserver.builtin.fallback import CREATED, NAME
 from hansa.apiserver.builtin.kind import column, make
 from hansa.apiserver.builtin.objectmeta import label_name, validate_annotations
@@ -27,7 +28,6 @@ from hansa.apiserver.builtin.workload import (
     status_of,
     template_columns,
 )
-from hansa.apiserver.builtin.checks import labels as label_checks
 from hansa.base.field import FieldError, invalid, required
 
 _COUNTS = ("replicas", "readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas")

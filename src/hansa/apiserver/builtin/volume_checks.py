@@ -150,10 +150,11 @@ def _projected(source: Json, path: str) -> list[FieldError]:
             errors.append(invalid(path, value, "conflicting duplicate paths"))
         paths.add(where)
 
-    for index, projection in enumerate(source.get("sources") or ()):
+    projections: list[Json] = source.get("sources") or []
+    for index, projection in enumerate(projections):
         here = f"{path}.sources[{index}]"
         for kind in ("secret", "configMap"):
-            if kind not in projection:
+            if not projection.get(kind):
                 continue
             part = projection[kind]
             if not part.get("name"):

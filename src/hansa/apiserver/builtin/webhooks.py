@@ -92,8 +92,9 @@ def _webhook(webhook: Json, path: str) -> list[FieldError]:
 
 
 def _client(config: Json, path: str) -> list[FieldError]:
-    url, service = config.get("url"), config.get("service")
-    if (url is None) == (service is None):
+    url: str | None = config.get("url")
+    service: Json = config.get("service") or {}
+    if (url is None) == (config.get("service") is None):
         return [required(path, "exactly one of url or service is required")]
     if url is not None:
         return _url(url, f"{path}.url")
