@@ -7,6 +7,7 @@ certificate changes, new requests go through new connections and the old ones en
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
@@ -205,7 +206,8 @@ class HttpTransport:
         if isinstance(error, aiohttp.ServerTimeoutError):
             return Unreachable(self.server, "timed out")
         if isinstance(error, aiohttp.ClientConnectorError):
-            return Unreachable(self.server, error.os_error.strerror or str(error.os_error))
+            number = error.os_error.errno or 0  # asyncio's own text for it does not say what went wrong
+            return Unreachable(self.server, os.strerror(number).lower() if number > 0 else str(error.os_error))
         return Unreachable(self.server, str(error) or type(error).__name__)
 
 
