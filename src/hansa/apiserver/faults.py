@@ -18,7 +18,8 @@ class Fault(Exception):
         self.reason = reason
         self.message = message
         self.details = details
-        self.headers: dict[str, str] = {}
+        self.continue_token = ""
+        """With Expired: where an inconsistent list may go on."""
 
     @property
     def status(self) -> Json:
@@ -34,6 +35,8 @@ class Fault(Exception):
         }
         if not self.details:
             del status["details"]
+        if self.continue_token:
+            status["metadata"] = {"continue": self.continue_token}
         return status
 
     @classmethod
@@ -129,8 +132,7 @@ def not_acceptable(offered: Sequence[str]) -> Fault:
 
 def expired(message: str, token: str = "") -> Fault:
     fault = Fault(410, "Expired", message)
-    if token:
-        fault.details = {}
+    fault.continue_token = token
     return fault
 
 

@@ -91,6 +91,13 @@ class Resources:
         """Any version of a kind."""
         return next((s for s in self._served.values() if s.resource.group == group and s.resource.kind == kind), None)
 
+    def equivalents(self, resource: Resource) -> list[Resource]:
+        """The other versions (or groups) under which the same objects are served."""
+        served = self.get(resource.group, resource.version, resource.plural)
+        if served is None:
+            return []
+        return [s.resource for s in self._served.values() if s.bucket == served.bucket and s is not served]
+
     def stored(self) -> list[Served]:
         """One entry for each bucket."""
         found: dict[str, Served] = {}

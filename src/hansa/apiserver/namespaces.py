@@ -1,0 +1,245 @@
+"""Life and end of namespaces and of what comes with them.
+
+A new namespace gets the ServiceAccount `default` and the ConfigMap `kube-root-ca.crt`; one that is deleted loses its
+contents, says in its conditions what remains, and goes when nothing does. ServiceAccount token Secrets are filled here too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+
+from hansa.api.meta import Json, Key
+from hansa.apiserver.context import Context
+from hansa.apiserver.customs import DEFINITIONS
+from hansa.apiserver.storage import Bucket, Entry, Event
+from hansa.apiserver.writes import finished
+from hansa.base.clock import rfc3339
+from hansa.base.patch import equal_json
+
+log = logging.getLogger(__name__)
+
+NAMESPACES = "namespaces"
+_SERVICE_ACCOUNT_ANNOTATION = "kubernetes.io/service-account.name"
+_TOKEN_TYPE = "kubernetes.io/service-account-token"
+_ROOT_CA = "kube-root-ca.crt"
+RETRY_SECONDS = 0.5
+
+
+class Namespaces:
+    """Runs for one server."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._queue: dict[tuple[str, Key], None] = {}
+        self._wake = asyncio.Event()
+        context.storage.subscribe(self._hear)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        for name in (NAMESPACES, DEFINITIONS, "secrets", "serviceaccounts"):
+            for key in self._context.storage.bucket(name).entries:
+                self._add(name, key)
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            waiting = list(self._queue)
+            self._queue.clear()
+            again = False
+            for name, key in waiting:
+                try:
+                    again = self._look(name, key) or again
+                except Exception:
+                    log.exception("namespace upkeep failed", extra={"key": str(key)})
+            if again:
+                # what holds a namespace or a definition up ends by an event; this is for what has none
+                asyncio.get_running_loop().call_later(RETRY_SECONDS, self._wake.set)
+
+    def _hear(self, name: str, event: Event) -> None:
+        key = event.new.key
+        if name in (NAMESPACES, DEFINITIONS, "secrets", "serviceaccounts"):
+            self._add(name, key)
+        if event.deleted:
+            if key.namespace:
+                self._add(NAMESPACES, Key("", key.namespace))
+            self._add(DEFINITIONS, Key("", name))
+        if event.deleted and name in ("serviceaccounts", "configmaps"):
+            self._add(NAMESPACES, Key("", key.namespace))
+
+    def _add(self, name: str, key: Key) -> None:
+        self._queue[(name, key)] = None
+        self._wake.set()
+
+    def _look(self, name: str, key: Key) -> bool:
+        """Whether to look again without an event."""
+        bucket = self._context.storage.bucket(name)
+        entry = bucket.entries.get(key)
+        if entry is None:
+            return False
+        if name == NAMESPACES:
+            if entry.deleting:
+                return self._empty(bucket, entry)
+            self._furnish(key.name)
+        elif name == DEFINITIONS and entry.deleting:
+            return self._remove_instances(bucket, entry)
+        elif name == "secrets":
+            self._fill_token(bucket, entry)
+        elif name == "serviceaccounts":
+            for secret in list(self._context.storage.bucket("secrets").of_namespace(key.namespace)):
+                self._fill_token(self._context.storage.bucket("secrets"), secret)
+        return False
+
+    # -- beginning ---------------------------------------------------------------------------------------------------
+
+    def _furnish(self, namespace: str) -> None:
+        accounts = self._context.storage.bucket("serviceaccounts")
+        if Key(namespace, "default") not in accounts.entries:
+            self._put_new(accounts, self._new("v1", "ServiceAccount", namespace, "default"))
+        configs = self._context.storage.bucket("configmaps")
+        wanted = {"ca.crt": self._context.ca_certificate.decode()}
+        entry = configs.entries.get(Key(namespace, _ROOT_CA))
+        if entry is None:
+            obj = self._new("v1", "ConfigMap", namespace, _ROOT_CA)
+            obj["metadata"]["annotations"] = {
+                "kubernetes.io/description": "Holds the certificate authority of this cluster's API server."
+            }
+            self._put_new(configs, obj | {"data": wanted})
+        elif not entry.deleting:
+            obj = entry.json()
+            if obj.get("data") != wanted:
+                self._context.storage.put(configs, {**obj, "data": wanted}, entry)
+
+    def _new(self, api_version: str, kind: str, namespace: str, name: str) -> Json:
+        return {
+            "kind": kind,
+            "apiVersion": api_version,
+            "metadata": {
+                "name": name,
+                "namespace": namespace,
+                "uid": str(uuid.UUID(int=self._context.rng.getrandbits(128), version=4)),
+                "creationTimestamp": rfc3339(self._context.clock.now()),
+            },
+        }
+
+    def _put_new(self, bucket: Bucket, obj: Json) -> None:
+        self._context.storage.put(bucket, obj, None)
+
+    def _fill_token(self, bucket: Bucket, entry: Entry) -> None:
+        if entry.deleting or b"service-account-token" not in entry.raw:
+            return
+        secret = entry.json()
+        name = (secret["metadata"].get("annotations") or {}).get(_SERVICE_ACCOUNT_ANNOTATION)
+        if secret.get("type") != _TOKEN_TYPE or not name:
+            return
+        account = self._context.storage.bucket("serviceaccounts").entries.get(Key(entry.key.namespace, name))
+        if account is not None and self._context.issuer.fill_secret(
+            secret, account.json(), self._context.ca_certificate
+        ):
+            self._context.storage.put(bucket, secret, entry)
+
+    # -- end ---------------------------------------------------------------------------------------------------------
+
+    def _empty(self, bucket: Bucket, entry: Entry) -> bool:
+        """Delete the contents; when none is left take off the finalizer. True while something remains."""
+        namespace = entry.key.name
+        remaining = self._delete_contents(namespace)
+        namespace_obj = entry.json()
+        if remaining:
+            self._explain(bucket, entry, namespace_obj, remaining)
+            return True
+        spec = namespace_obj.get("spec") or {}
+        spec["finalizers"] = [f for f in spec.get("finalizers") or [] if f != "kubernetes"]
+        if not spec["finalizers"]:
+            del spec["finalizers"]
+        namespace_obj["spec"] = spec
+        current = bucket.entries.get(entry.key)
+        if current is not entry:
+            return True
+        stored = self._context.storage.put(bucket, namespace_obj, entry)
+        if finished(namespace_obj):
+            self._context.storage.delete(bucket, stored)
+        return False
+
+    def _delete_contents(self, namespace: str) -> dict[str, list[Entry]]:
+        """Mark or remove everything in the namespace; what remains, by resource. Pods go first."""
+        remaining: dict[str, list[Entry]] = {}
+        buckets = sorted(self._context.resources.stored(), key=lambda served: served.bucket != "pods")
+        for served in buckets:
+            if not served.resource.namespaced:
+                continue
+            bucket = self._context.bucket(served)
+            for content in list(bucket.of_namespace(namespace)):
+                left = self._delete(bucket, content)
+                if left is not None:
+                    remaining.setdefault(served.resource.group_resource, []).append(left)
+        return remaining
+
+    def _delete(self, bucket: Bucket, entry: Entry) -> Entry | None:
+        obj = entry.json()
+        if not entry.deleting:
+            served = next((s for s in self._context.resources.stored() if s.bucket == bucket.name), None)
+            graceful = served.rules.graceful if served is not None else None
+            obj["metadata"]["deletionTimestamp"] = rfc3339(self._context.clock.now())
+            obj["metadata"]["deletionGracePeriodSeconds"] = graceful(obj, None) if graceful else 0
+            if obj["metadata"].get("generation"):
+                obj["metadata"]["generation"] += 1
+            if finished(obj):
+                self._context.storage.delete(bucket, entry)
+                return None
+            return self._context.storage.put(bucket, obj, entry)
+        if finished(obj):
+            self._context.storage.delete(bucket, entry)
+            return None
+        return entry
+
+    def _explain(self, bucket: Bucket, entry: Entry, obj: Json, remaining: dict[str, list[Entry]]) -> None:
+        counts = ", ".join(f"{name} has {len(left)} resource instances" for name, left in sorted(remaining.items()))
+        finalizers: dict[str, int] = {}
+        for left in remaining.values():
+            for one in left:
+                for finalizer in one.json()["metadata"].get("finalizers") or []:
+                    finalizers[finalizer] = finalizers.get(finalizer, 0) + 1
+        texts = ", ".join(f"{name} in {count} resource instances" for name, count in sorted(finalizers.items()))
+        now = rfc3339(self._context.clock.now())
+        conditions: list[Json] = [
+            _condition(
+                "NamespaceContentRemaining", "SomeResourcesRemain", f"Some resources are remaining: {counts}", now
+            )
+        ]
+        if texts:
+            message = f"Some content in the namespace has finalizers remaining: {texts}"
+            conditions.append(_condition("NamespaceFinalizersRemaining", "SomeFinalizersRemain", message, now))
+        status = {**(obj.get("status") or {}), "phase": "Terminating"}
+        known: dict[str, Json] = {c["type"]: c for c in status.get("conditions") or []}
+        for condition in conditions:
+            before = known.get(condition["type"])
+            if before is not None and before.get("message") == condition["message"]:
+                condition["lastTransitionTime"] = before.get("lastTransitionTime", now)
+        status["conditions"] = conditions
+        if not equal_json(status, obj.get("status")) and bucket.entries.get(entry.key) is entry:
+            self._context.storage.put(bucket, {**obj, "status": status}, entry)
+
+    def _remove_instances(self, bucket: Bucket, entry: Entry) -> bool:
+        """A definition that is deleted takes its objects along, first."""
+        finalizer = "customresourcecleanup.apiextensions.k8s.io"
+        definition = entry.json()
+        if finalizer not in (definition["metadata"].get("finalizers") or ()):
+            return False
+        instances = self._context.storage.bucket(entry.key.name)
+        left = [kept for one in list(instances.entries.values()) if (kept := self._delete(instances, one)) is not None]
+        if left:
+            return True
+        finalizers = [f for f in definition["metadata"]["finalizers"] if f != finalizer]
+        if finalizers:
+            definition["metadata"]["finalizers"] = finalizers
+        else:
+            del definition["metadata"]["finalizers"]
+        stored = self._context.storage.put(bucket, definition, entry)
+        if finished(definition):
+            self._context.storage.delete(bucket, stored)
+        return False
+
+
+def _condition(kind: str, reason: str, message: str, now: str) -> Json:
+    return {"type": kind, "status": "True", "lastTransitionTime": now, "reason": reason, "message": message}

@@ -1,0 +1,289 @@
+"""One API server: who asks, may they, and which part answers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import msgspec
+
+from hansa.api.meta import Json
+from hansa.apiserver import body as bodies
+from hansa.apiserver import faults, reviews, subresources
+from hansa.apiserver.authn import Authenticator, BadImpersonation, Refusal
+from hansa.apiserver.context import Call, Context
+from hansa.apiserver.deletes import Deletes
+from hansa.apiserver.discovery import Discovery
+from hansa.apiserver.message import Request, Response, UserInfo
+from hansa.apiserver.openapi import OpenApi
+from hansa.apiserver.patches import Patches
+from hansa.apiserver.rbac import Attributes, forbidden_status
+from hansa.apiserver.reads import Reads
+from hansa.apiserver.resources import VIRTUAL_GROUPS, Served
+from hansa.apiserver.target import Target, target_of
+from hansa.apiserver.watch import Watcher
+from hansa.apiserver.writes import Result, Writes
+
+log = logging.getLogger(__name__)
+
+_encode = msgspec.json.Encoder().encode
+_SHAPES = ("Table", "PartialObjectMetadata", "PartialObjectMetadataList")
+_NOT_HERE = frozenset({"log", "exec", "attach", "portforward", "proxy"})
+_STANDARD_HEADERS = {"cache-control": "no-cache, private"}
+
+
+class ApiServer:
+    """Answers requests. `start` and `stop` run what works in the background; requests are answered without it too."""
+
+    def __init__(self, context: Context, authenticator: Authenticator, version: Json) -> None:
+        self.context = context
+        self.name = context.name
+        self.reads = Reads(context)
+        self.writes = Writes(context)
+        self.deletes = Deletes(context, self.reads)
+        self.patches = Patches(context, self.writes)
+        self.discovery = Discovery(context.resources, version)
+        self.openapi = OpenApi(context.resources, version)
+        self.requests = 0
+        self._authenticator = authenticator
+        self._watchers: set[Watcher] = set()
+        self._plain: dict[str, Callable[[], bytes]] = {
+            "/healthz": lambda: b"ok",
+            "/livez": lambda: b"ok",
+            "/readyz": lambda: b"ok",
+            "/metrics": self._metrics,
+        }
+
+    async def handle(self, request: Request) -> Response:
+        """Answer one request; what goes wrong is a Status too."""
+        self.requests += 1
+        try:
+            return await self._handle(request)
+        except faults.Fault as fault:
+            headers = {}
+            if fault.details and fault.details.get("retryAfterSeconds"):
+                headers["retry-after"] = str(fault.details["retryAfterSeconds"])
+            return _answer(fault.code, _encode(fault.status) + b"\n", headers)
+        except Exception:
+            log.exception("request failed: %s %s", request.method, request.path)
+            fault = faults.Fault(500, "InternalError", "Internal error occurred: see the server's log")
+            return _answer(fault.code, _encode(fault.status) + b"\n", {})
+
+    def close_watches(self) -> None:
+        """End all watches after what is pending, for a clean shutdown."""
+        for watcher in list(self._watchers):
+            watcher.close()
+
+    # -- who and whether -----------------------------------------------------------------------------------------------
+
+    async def _handle(self, request: Request) -> Response:
+        target = target_of(request)
+        user = self._authenticator.authenticate(request)
+        if user is None:
+            raise faults.unauthorized()
+        asked = _asked(target)
+        user = self._impersonated(request, user, asked)
+        decision = self.context.authorizer.allowed(user, asked)
+        if not decision.allowed:
+            raise faults.Fault.of(forbidden_status(user, asked, decision.reason))
+        if not target.is_resource:
+            return self._answer_path(request, target)
+        return await self._answer_resource(request, target, user)
+
+    def _impersonated(self, request: Request, user: UserInfo, asked: Attributes) -> UserInfo:
+        try:
+            found = self._authenticator.impersonate(request, user, self.context.authorizer, asked)
+        except BadImpersonation as error:
+            raise faults.bad_request(str(error)) from error
+        if isinstance(found, Refusal):
+            raise faults.Fault.of(forbidden_status(user, found.asked, found.reason))
+        return found
+
+    # -- paths without resources ---------------------------------------------------------------------------------------
+
+    def _answer_path(self, request: Request, target: Target) -> Response:
+        path = target.path.rstrip("/") or "/"
+        if request.method not in ("GET", "HEAD"):
+            raise faults.method_not_allowed(request.method.lower())
+        accept = request.headers.get("accept", "")
+        plain = self._plain.get("/" + path.strip("/").split("/")[0]) if path != "/" else None
+        if plain is not None:
+            return Response(200, plain(), {"content-type": "text/plain; charset=utf-8"})
+        found = self.discovery.answer(path, accept, request.headers.get("if-none-match", ""))
+        if found is None:
+            found = self.openapi.answer(path, accept, target.query.get("hash"))
+        if found is None and path == "/openid/v1/jwks":
+            found = _answer(200, _encode(self.context.issuer.keys()), {})
+        if found is None and path == "/.well-known/openid-configuration":
+            found = _answer(200, _encode(self.context.issuer.configuration()), {})
+        if found is None:
+            raise faults.no_such_resource()
+        return _maybe_compressed(found, request)
+
+    def _metrics(self) -> bytes:
+        storage = self.context.storage
+        lines = [
+            f'hansa_apiserver_requests_total{{server="{self.name}"}} {self.requests}',
+            f'hansa_apiserver_writes_total{{server="{self.name}"}} {storage.writes}',
+        ]
+        lines += [
+            f'hansa_apiserver_objects{{server="{self.name}",resource="{bucket.name}"}} {len(bucket.entries)}'
+            for bucket in storage.buckets()
+            if bucket.entries
+        ]
+        return ("\n".join(lines) + "\n").encode()
+
+    # -- resources ---------------------------------------------------------------------------------------------------
+
+    async def _answer_resource(self, request: Request, target: Target, user: UserInfo) -> Response:
+        served = self.context.resources.get(target.group, target.version, target.plural)
+        if served is None:
+            raise faults.no_such_resource()
+        call = Call(request, target, served, user)
+        if served.resource.group in VIRTUAL_GROUPS:
+            return self._finish(call, await reviews.answer(self.context, self._authenticator, call), bodies.Form())
+        self._check_verb(served, target)
+        form = bodies.negotiate(request.headers.get("accept", ""), _SHAPES)
+        if target.subresource:
+            return self._finish(call, await self._subresource(call), form)
+        match target.verb:
+            case "get":
+                return self._finish(call, self.reads.get(call, form), form)
+            case "list":
+                return self._finish(call, self.reads.list(call, form), form)
+            case "watch":
+                return self._watch(call, form)
+            case "create":
+                return self._finish(call, await self.writes.create(call), form)
+            case "update":
+                return self._finish(call, await self.writes.update(call), form)
+            case "patch":
+                return self._finish(call, await self.patches.patch(call), form)
+            case "delete":
+                code, document = await self.deletes.delete(call)
+                return self._finish(call, Result(code, document), form)
+            case "deletecollection":
+                return self._finish(call, await self.deletes.delete_collection(call), form)
+            case _:
+                raise faults.method_not_allowed(target.verb)
+
+    def _check_verb(self, served: Served, target: Target) -> None:
+        verbs = served.verbs
+        if target.subresource:
+            sub = served.subresources.get(target.subresource.split("/")[0])
+            if sub is None:
+                raise faults.no_such_resource()
+            if sub.name in _NOT_HERE:
+                text = f"{target.plural}/{sub.name} is not available: this cluster is simulated, its pods run nothing"
+                raise faults.Fault(501, "NotImplemented", text)
+            verbs = sub.verbs
+        if target.verb not in verbs:
+            raise faults.method_not_allowed(target.verb)
+        if served.resource.namespaced and not target.namespace and target.verb not in ("list", "watch"):
+            raise faults.method_not_allowed(target.verb)
+
+    async def _subresource(self, call: Call) -> Result | bytes | Json:
+        name, verb = call.target.subresource, call.target.verb
+        if verb == "get":
+            if name == "scale":
+                return subresources.scale_of(call, self._current(call))
+            return self.reads.get(call, bodies.Form())
+        if verb == "patch":
+            result = await self.patches.patch(call)
+        elif name == "status" and verb == "update":
+            return await self.writes.update(call)
+        elif name == "scale":
+            scale = self.writes.decode(call)
+            result = await self.writes.replace(call, lambda obj: subresources.set_scale(call, obj, scale))
+        elif name == "finalize":
+            namespace = self.writes.decode(call)
+            return await self.writes.replace(call, lambda obj: subresources.finalize_namespace(obj, namespace))
+        elif name == "token":
+            return Result(201, reviews.token(self.context, call, self.writes.decode(call), self._current(call)))
+        elif name in ("binding", "eviction"):
+            return await self._pod_verb(call, name)
+        else:
+            return await self.writes.update(call)
+        if name == "scale":
+            return Result(200, subresources.scale_of(call, result.obj))
+        return result
+
+    async def _pod_verb(self, call: Call, name: str) -> Result:
+        document = self.writes.decode(call)
+        if name == "eviction":
+            await self.deletes.delete(call)
+        else:
+            await self.writes.replace(call, lambda pod: subresources.bind_pod(pod, document))
+        status: Json = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
+        return Result(201, status)
+
+    def _current(self, call: Call) -> Json:
+        entry = self.context.entry(call.served, call.target.namespace, call.target.name)
+        if entry is None:
+            raise faults.not_found(call.served.resource, call.target.name)
+        return entry.json()
+
+    def _watch(self, call: Call, form: bodies.Form) -> Response:
+        watcher = self.reads.watch(call, form)
+        self._watchers.add(watcher)
+        headers = {"content-type": "application/json", **_STANDARD_HEADERS, **_warnings(call)}
+        return Response(200, self._stream(watcher), headers)
+
+    async def _stream(self, watcher: Watcher) -> AsyncIterator[bytes]:
+        lines = watcher.run()
+        try:
+            async for chunk in lines:
+                yield chunk
+        finally:
+            await lines.aclose()
+            self._watchers.discard(watcher)
+
+    def _finish(self, call: Call, outcome: Result | bytes | Json, form: bodies.Form) -> Response:
+        code = 200
+        document: Any = outcome
+        if isinstance(outcome, Result):
+            code, document = outcome.code, outcome.obj
+            if form.shape == "Table" and document.get("kind") == call.gvk.kind:
+                from hansa.apiserver import tables
+
+                version = document["metadata"].get("resourceVersion", "")
+                document = tables.table(call, [document], self.context.clock.now(), version)
+        content = bodies.encode(document, form)
+        return _maybe_compressed(_answer(code, content, _warnings(call), form.media), call.request)
+
+
+def _asked(target: Target) -> Attributes:
+    if not target.is_resource:
+        return Attributes(target.verb, path=target.path)
+    return Attributes(
+        target.verb,
+        target.group,
+        target.version,
+        target.plural,
+        target.subresource,
+        target.namespace,
+        target.name,
+        target.path,
+    )
+
+
+def _warnings(call: Call) -> dict[str, str]:
+    """All warnings in one header value; each is quoted, so readers can take them apart."""
+    if not call.warnings:
+        return {}
+    quoted = [text.replace("\\", "\\\\").replace('"', '\\"') for text in call.warnings]
+    return {"warning": ", ".join(f'299 - "{text}"' for text in quoted)}
+
+
+def _answer(code: int, content: bytes, headers: dict[str, str], media: str = bodies.JSON) -> Response:
+    return Response(code, content, {"content-type": media, **_STANDARD_HEADERS, **headers})
+
+
+def _maybe_compressed(response: Response, request: Request) -> Response:
+    if not isinstance(response.body, bytes):
+        return response
+    packed = bodies.compressed(response.body, request.headers.get("accept-encoding", ""))
+    if packed is None:
+        return response
+    return Response(response.code, packed, {**response.headers, "content-encoding": "gzip", "vary": "Accept-Encoding"})
