@@ -1,7 +1,7 @@
 """Admission: built-in plug-ins, hooks in process and webhooks; first those that change, then those that check.
 
 Mutating webhooks run one after the other, by name of configuration and place in it; those that ask for it
-(`reinvocationPolicy: IfNeeded`) run once more when a later one changed the object. Validating ones run side by side.
+(`reinvocationPolicy: IfNeeded`) run once more when a later one changed the object. Validating ones run in parallel.
 A hook in process is registered with the same rules and selectors as a webhook (`plug`) and keeps its place among them.
 """
 
@@ -149,7 +149,7 @@ class Admission:
         self._webhooks[kind] = sorted(found, key=lambda webhook: webhook.order)
 
     async def mutate(self, request: AdmissionRequest) -> Outcome:
-        """Call before `prepare_*`. The caller applies defaults to the outcome's object; the request's is not changed."""
+        """Call before `prepare_*`; the outcome's object wants defaults again. The given one stays as it is."""
         try:
             if request.operation == "CREATE" and request.object is not None:
                 request = self._completed(request)

@@ -58,7 +58,7 @@ def _checks(obj: Json) -> list[FieldError]:
 
 def _strategy(strategy: Json) -> list[FieldError]:
     path = "spec.strategy"
-    rolling = strategy.get("rollingUpdate")
+    rolling: Json | None = strategy.get("rollingUpdate")
     match strategy.get("type"):
         case "Recreate":
             if rolling is not None:
@@ -66,6 +66,7 @@ def _strategy(strategy: Json) -> list[FieldError]:
                 return [forbidden(f"{path}.rollingUpdate", text)]
             return []
         case "RollingUpdate":
+            rolling = rolling or {}
             unavailable, surge = rolling.get("maxUnavailable"), rolling.get("maxSurge")
             errors = int_or_percent(unavailable, f"{path}.rollingUpdate.maxUnavailable")
             errors += int_or_percent(surge, f"{path}.rollingUpdate.maxSurge")

@@ -45,9 +45,9 @@ def qos_class(spec: Json) -> str:
             guaranteed = False
     if not requests and not limits:
         return "BestEffort"
-    if guaranteed and all(name in limits and limits[name] == total for name, total in requests.items()):
-        if len(requests) == len(limits):
-            return "Guaranteed"
+    alike = len(requests) == len(limits) and all(limits.get(name) == total for name, total in requests.items())
+    if guaranteed and alike:
+        return "Guaranteed"
     return "Burstable"
 
 

@@ -295,9 +295,9 @@ def _update(new: Json, old: Json) -> list[FieldError]:
         if name != before.get("loadBalancerClass"):
             errors.append(invalid("spec.loadBalancerClass", name, "may not change once set"))
     errors += _balancer_class(spec)
-    if needs_health_check(spec) and needs_health_check(before):
-        if spec.get("healthCheckNodePort") != before.get("healthCheckNodePort"):
-            errors.append(forbidden("spec.healthCheckNodePort", "field is immutable"))
+    moved = spec.get("healthCheckNodePort") != before.get("healthCheckNodePort")
+    if moved and needs_health_check(spec) and needs_health_check(before):
+        errors.append(forbidden("spec.healthCheckNodePort", "field is immutable"))
     return errors + service_checks(new, old)
 
 
@@ -445,16 +445,15 @@ def _drop_of_other_type(spec: Json, before: Json) -> None:
         if [port.get("nodePort") for port in spec.get("ports") or ()] == kept:
             for port in spec.get("ports") or ():
                 port.pop("nodePort", None)
-    if not needs_health_check(spec) and needs_health_check(before):
-        if spec.get("healthCheckNodePort") == before.get("healthCheckNodePort"):
-            spec.pop("healthCheckNodePort", None)
+    same = {field for field in spec if spec[field] == before.get(field)}
+    if "healthCheckNodePort" in same and not needs_health_check(spec) and needs_health_check(before):
+        del spec["healthCheckNodePort"]
     if spec.get("type") != "LoadBalancer" and before.get("type") == "LoadBalancer":
         for field in ("allocateLoadBalancerNodePorts", "loadBalancerClass"):
             if spec.get(field) == before.get(field):
                 spec.pop(field, None)
-    if not externally_accessible(spec) and externally_accessible(before):
-        if spec.get("externalTrafficPolicy") == before.get("externalTrafficPolicy"):
-            spec.pop("externalTrafficPolicy", None)
+    if "externalTrafficPolicy" in same and not externally_accessible(spec) and externally_accessible(before):
+        del spec["externalTrafficPolicy"]
 
 
 _GVK = GVK("", "v1", "Service")

@@ -93,10 +93,10 @@ def _template(spec: Json, selector: Json | None, claims: list[Json]) -> list[Fie
     meta = template.get("metadata") or {}
     path = "spec.template"
     errors: list[FieldError] = []
-    if selector and (selector.get("matchLabels") or selector.get("matchExpressions")):
-        if not selects(selector, meta.get("labels")):
-            text = "`selector` does not match template `labels`"
-            errors.append(invalid(f"{path}.metadata.labels", meta.get("labels"), text))
+    given = bool(selector and (selector.get("matchLabels") or selector.get("matchExpressions")))
+    if given and not selects(selector, meta.get("labels")):
+        text = "`selector` does not match template `labels`"
+        errors.append(invalid(f"{path}.metadata.labels", meta.get("labels"), text))
     pod = dict(template["spec"])
     pod.pop("subdomain", None)
     pod.pop("hostname", None)
