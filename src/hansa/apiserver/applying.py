@@ -10,4 +10,6 @@ from hansa.apiserver.writes import Result, Writes
 async def apply(context: Context, writes: Writes, call: Call) -> Result:
     """PATCH with an apply configuration; creates what is missing. Raises Conflict, Invalid, BadRequest."""
     del context, writes
-    raise faults.Fault(501, "NotImplemented", "server-side apply comes with the next change", {"name": call.target.name})
+    raise faults.Fault(
+        501, "NotImplemented", "server-side apply comes with the next change", {"name": call.target.name}
+    )

@@ -71,7 +71,7 @@ class Customs:
         conflict = self._conflict(definition)
         accepted = {**definition["spec"]["names"]}
         accepted.setdefault("singular", definition["spec"]["names"]["kind"].lower())
-        conditions = list(status.get("conditions") or ())
+        conditions: list[Json] = list(status.get("conditions") or ())
         if conflict:
             _set(conditions, "NamesAccepted", "False", "PluralConflict", conflict, now)
             _set(conditions, "Established", "False", "NotAccepted", "not all names are accepted", now)
@@ -81,7 +81,7 @@ class Customs:
             status["acceptedNames"] = accepted
         status["conditions"] = conditions
         stored = next((v["name"] for v in definition["spec"]["versions"] if v.get("storage")), None)
-        versions = list(status.get("storedVersions") or ())
+        versions: list[str] = list(status.get("storedVersions") or ())
         if stored and stored not in versions:
             versions.append(stored)
         status["storedVersions"] = versions

@@ -86,7 +86,7 @@ class Deletes:
         """The object as the delete leaves it: marked with the time, and with the finalizers that the policy needs."""
         marked = {**obj, "metadata": dict(obj["metadata"])}
         meta = marked["metadata"]
-        finalizers = list(meta.get("finalizers") or ())
+        finalizers: list[str] = list(meta.get("finalizers") or ())
         policy = _policy(call, options)
         for name, wanted in ((ORPHAN, policy == "Orphan"), (FOREGROUND, policy == "Foreground")):
             if wanted and name not in finalizers:

@@ -93,7 +93,6 @@ async def start_embedded(
     `keys` must be the same for the same directory, or tokens and certificates that were handed out become void.
     """
     keys = keys or Keys.fresh(name, clock)
-    chance = rng or random.Random()
     rng = rng or random.Random()
     storage = Storage(directory / "objects.db" if directory else None)
     resources = Resources()
@@ -105,7 +104,7 @@ async def start_embedded(
         storage=storage,
         resources=resources,
         authorizer=Authorizer(),
-        admission=Admission(lookup, suffix=lambda: random_suffix(rng.random)),
+        admission=Admission(lookup, suffix=lambda: random_suffix(rng.random), equivalents=resources.equivalents),
         allocator=ServiceAllocator((service_cidr,)),
         issuer=issuer,
         ca_certificate=keys.authority.certificate,

@@ -210,8 +210,9 @@ class Namespaces:
         if texts:
             message = f"Some content in the namespace has finalizers remaining: {texts}"
             conditions.append(_condition("NamespaceFinalizersRemaining", "SomeFinalizersRemain", message, now))
-        status = {**(obj.get("status") or {}), "phase": "Terminating"}
-        known: dict[str, Json] = {c["type"]: c for c in status.get("conditions") or []}
+        status: Json = {**(obj.get("status") or {}), "phase": "Terminating"}
+        before_now: list[Json] = status.get("conditions") or []
+        known = {c["type"]: c for c in before_now}
         for condition in conditions:
             before = known.get(condition["type"])
             if before is not None and before.get("message") == condition["message"]:
