@@ -1,15 +1,14 @@
 """Ask one API server: typed errors, paths by resource, bodies as `Item`.
 
-Reads may be repeated, so they are retried on 429, 5xx and a broken connection; writes are sent once, except when the
-server answers 429, which says that it did nothing.
+Every request waits for its turn in the client's rate limit, is counted, and is repeated as `hansa.kube.retry` says.
+Bodies of what is read stay bytes: only metadata is decoded.
 """
 
 from __future__ import annotations
 
-import asyncio
 import enum
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, NamedTuple
 
 import msgspec
@@ -17,12 +16,13 @@ import msgspec
 from hansa.api.item import Item
 from hansa.api.meta import Json, Resource
 from hansa.kube.discovery import Discovery
-from hansa.kube.errors import ServerError, TooManyRequests, Unreachable, error_from_answer, error_from_status
+from hansa.kube.errors import ApiError, Unreachable, error_from_answer, error_from_status
 from hansa.kube.limit import TokenBucket
+from hansa.kube.metrics import RequestMetrics
+from hansa.kube.retry import RetryPolicy
 from hansa.kube.transport import Answer, Transport
 
 REQUEST_SECONDS = 30.0
-READ_ATTEMPTS = 4
 PAGE_SIZE = 500
 # A server closes a watch after `timeoutSeconds`; one that is silent for much longer is gone.
 WATCH_SECONDS = 300
@@ -67,9 +67,17 @@ class _Event(msgspec.Struct):
     object: msgspec.Raw
 
 
+class _TypeMeta(msgspec.Struct, rename="camel"):
+    api_version: str = ""
+    kind: str = ""
+
+
 _encode = msgspec.json.Encoder().encode
 _decode_list = msgspec.json.Decoder(_List).decode
 _decode_event = msgspec.json.Decoder(_Event).decode
+_decode_type = msgspec.json.Decoder(_TypeMeta).decode
+_HEADERS = {"accept": JSON}
+_WRITE_HEADERS = {kind: {"accept": JSON, "content-type": kind} for kind in (JSON, *(kind.value for kind in PatchKind))}
 
 
 class Client:
@@ -82,12 +90,15 @@ class Client:
         qps: float = 400,
         burst: int = 800,
         field_manager: str = "hansa",
+        retry: RetryPolicy | None = None,
     ) -> None:
         self.server = transport.server
         self.transport = transport
         self.field_manager = field_manager
-        self.discovery = Discovery(self._read)
+        self.discovery = Discovery(self._read_discovery)
         self._bucket = TokenBucket(qps, burst)
+        self._retry = retry or RetryPolicy()
+        self._metrics = RequestMetrics(transport.server)
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
@@ -95,7 +106,7 @@ class Client:
         self, resource: Resource, name: str, namespace: str | None = None, *, subresource: str | None = None
     ) -> Item:
         """One object. Raises NotFound and the other ApiErrors, Unreachable."""
-        answer = await self._read(resource.path(namespace, name, subresource))
+        answer = await self._read("get", _label(resource, subresource), resource.path(namespace, name, subresource))
         return Item.parse(answer.body)
 
     async def list(
@@ -122,7 +133,7 @@ class Client:
         token = ""
         while True:
             page_query = [*query, ("continue", token)] if token else query
-            answer = await self._read(resource.path(namespace), page_query)
+            answer = await self._read("list", resource.group_resource, resource.path(namespace), page_query)
             page = _decode_list(answer.body)
             items.extend(
                 Item.parse(raw, api_version=resource.api_version, kind=resource.kind) for raw in page.items or ()
@@ -150,13 +161,14 @@ class Client:
             ("resourceVersion", resource_version),
             ("timeoutSeconds", str(timeout_seconds)),
         ]
-        async with self.transport.stream(
+        lines = self.transport.stream(
             resource.path(namespace),
             query=query,
-            headers={"accept": JSON},
+            headers=_HEADERS,
             idle_timeout_seconds=timeout_seconds + WATCH_GRACE_SECONDS,
-        ) as lines:
-            yield _events(lines, resource)
+        )
+        async with self._counted_stream("watch", resource.group_resource, lines) as opened:
+            yield _events(opened, resource)
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
@@ -173,7 +185,8 @@ class Client:
         """POST. `namespace` defaults to the object's; `name` and `subresource` are for TokenRequest and the like."""
         body, item = _body(obj)
         path = resource.path(namespace or item.meta.namespace, name, subresource)
-        answer = await self._write("POST", path, body, self._write_query(dry_run))
+        label = _label(resource, subresource)
+        answer = await self._write("create", label, "POST", path, body, self._write_query(dry_run))
         return Item.parse(answer.body)
 
     async def update(
@@ -187,7 +200,8 @@ class Client:
         """PUT to the object's own name and namespace. Raises Conflict when its resourceVersion is not current."""
         body, item = _body(obj)
         path = resource.path(item.meta.namespace, item.meta.name, subresource)
-        answer = await self._write("PUT", path, body, self._write_query(dry_run))
+        label = _label(resource, subresource)
+        answer = await self._write("update", label, "PUT", path, body, self._write_query(dry_run))
         return Item.parse(answer.body)
 
     async def patch(
@@ -209,7 +223,8 @@ class Client:
         if force:
             query.append(("force", "true"))
         path = resource.path(namespace, name, subresource)
-        answer = await self._write("PATCH", path, body, query, content_type=kind.value)
+        label = _label(resource, subresource)
+        answer = await self._write("patch", label, "PATCH", path, body, query, content_type=kind.value)
         return Item.parse(answer.body)
 
     async def delete(
@@ -234,7 +249,8 @@ class Client:
         if grace_seconds is not None:
             options["gracePeriodSeconds"] = grace_seconds
         query = [("dryRun", "All")] if dry_run else []
-        answer = await self._write("DELETE", resource.path(namespace, name), _encode(options), query)
+        path = resource.path(namespace, name)
+        answer = await self._write("delete", resource.group_resource, "DELETE", path, _encode(options), query)
         item = Item.parse(answer.body)
         return None if item.kind == "Status" else item
 
@@ -249,11 +265,9 @@ class Client:
         timeout_seconds: float | None = None,
     ) -> Answer:
         """Any request, sent once. Raises ApiError when the code is not 2xx."""
-        await self._bucket.take()
-        answer = await self.transport.request(
-            method, path, query=query, headers=headers, body=body, timeout_seconds=timeout_seconds or REQUEST_SECONDS
+        return await self._send(
+            method.lower(), "", method, path, query=query, headers=headers, body=body, timeout_seconds=timeout_seconds
         )
-        return _checked(answer)
 
     async def close(self) -> None:
         await self.transport.close()
@@ -266,20 +280,56 @@ class Client:
             query.append(("dryRun", "All"))
         return query
 
+    async def _send(
+        self,
+        verb: str,
+        label: str,
+        method: str,
+        path: str,
+        *,
+        query: Sequence[tuple[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        timeout_seconds: float | None = None,
+    ) -> Answer:
+        if not self._bucket.free():
+            await self._bucket.take()
+        try:
+            answer = await self.transport.request(
+                method,
+                path,
+                query=query,
+                headers=headers,
+                body=body,
+                timeout_seconds=timeout_seconds or REQUEST_SECONDS,
+            )
+        except Unreachable:
+            self._metrics.count(verb, label, 0)
+            raise
+        self._metrics.count(verb, label, answer.code)
+        if 200 <= answer.code < 300:
+            return answer
+        raise error_from_answer(answer.code, answer.body, answer.headers.get("retry-after"))
+
     async def _read(
+        self,
+        verb: str,
+        label: str,
+        path: str,
+        query: Sequence[tuple[str, str]] = (),
+        headers: Mapping[str, str] = _HEADERS,
+    ) -> Answer:
+        return await self._retry.read(lambda: self._send(verb, label, "GET", path, query=query, headers=headers))
+
+    async def _read_discovery(
         self, path: str, query: Sequence[tuple[str, str]] = (), headers: Mapping[str, str] | None = None
     ) -> Answer:
-        for attempt in range(READ_ATTEMPTS):
-            try:
-                return await self.raw("GET", path, query=query, headers=headers or {"accept": JSON})
-            except (TooManyRequests, ServerError, Unreachable) as error:
-                if attempt == READ_ATTEMPTS - 1:
-                    raise
-                await asyncio.sleep(_pause(error, attempt))
-        raise AssertionError("unreachable")
+        return await self._read("get", "", path, query, headers or _HEADERS)
 
     async def _write(
         self,
+        verb: str,
+        label: str,
         method: str,
         path: str,
         body: bytes,
@@ -287,15 +337,33 @@ class Client:
         *,
         content_type: str = JSON,
     ) -> Answer:
-        headers = {"accept": JSON, "content-type": content_type}
-        for attempt in range(READ_ATTEMPTS):
-            try:
-                return await self.raw(method, path, query=query, headers=headers, body=body)
-            except TooManyRequests as error:
-                if attempt == READ_ATTEMPTS - 1:
-                    raise
-                await asyncio.sleep(_pause(error, attempt))
-        raise AssertionError("unreachable")
+        headers = _WRITE_HEADERS[content_type]
+        return await self._retry.write(
+            lambda: self._send(verb, label, method, path, query=query, headers=headers, body=body)
+        )
+
+    @asynccontextmanager
+    async def _counted_stream(
+        self, verb: str, label: str, stream: AbstractAsyncContextManager[AsyncIterator[bytes]]
+    ) -> AsyncGenerator[AsyncIterator[bytes], None]:
+        """Count how the stream was opened; how it ends is not a request's outcome."""
+        try:
+            lines = await stream.__aenter__()
+        except ApiError as error:
+            self._metrics.count(verb, label, error.status_code)
+            raise
+        except Unreachable:
+            self._metrics.count(verb, label, 0)
+            raise
+        self._metrics.count(verb, label, 200)
+        try:
+            yield lines
+        finally:
+            await stream.__aexit__(None, None, None)
+
+
+def _label(resource: Resource, subresource: str | None) -> str:
+    return f"{resource.group_resource}/{subresource}" if subresource else resource.group_resource
 
 
 def _selectors(labels: str, fields: str) -> list[tuple[str, str]]:
@@ -308,19 +376,15 @@ def _selectors(labels: str, fields: str) -> list[tuple[str, str]]:
 
 
 def _body(obj: Json | msgspec.Struct | Item) -> tuple[bytes, Item]:
-    item = obj if isinstance(obj, Item) else Item.of(obj)
-    return item.raw, item
-
-
-def _checked(answer: Answer) -> Answer:
-    if 200 <= answer.code < 300:
-        return answer
-    raise error_from_answer(answer.code, answer.body, answer.headers.get("retry-after"))
-
-
-def _pause(error: Exception, attempt: int) -> float:
-    asked = error.retry_after_seconds if isinstance(error, TooManyRequests | ServerError) else None
-    return asked if asked is not None else 0.1 * 2**attempt
+    """What to send. An Item goes as the bytes it holds; those of a list lack apiVersion and kind, which are put in."""
+    if not isinstance(obj, Item):
+        item = Item.of(obj)
+        return item.raw, item
+    if _decode_type(obj.raw).kind:
+        return obj.raw, obj
+    rest = obj.raw.lstrip()[1:]
+    comma = b"" if rest.lstrip().startswith(b"}") else b","
+    return b'{"apiVersion":%b,"kind":%b%b' % (_encode(obj.api_version), _encode(obj.kind), comma + rest), obj
 
 
 async def _events(lines: AsyncIterator[bytes], resource: Resource) -> AsyncGenerator[WatchEvent, None]:

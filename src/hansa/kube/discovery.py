@@ -1,7 +1,12 @@
-"""Which resources an API server has: aggregated discovery, or group by group where a server has only that."""
+"""Which resources an API server has: aggregated discovery, or group by group where a server has only that.
+
+A part of the server that cannot tell (an aggregated API that is down) takes nothing away: what was known of it stays,
+and `complete` is False, so that nobody reads silence as absence.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,7 +17,15 @@ from hansa.api.meta import GVK, Json, Resource
 from hansa.kube.errors import ApiError
 from hansa.kube.transport import Answer
 
-_AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json;q=0.9"
+_AGGREGATED = ",".join(
+    (
+        "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+        "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList",
+        "application/json;q=0.9",
+    )
+)
+
+GroupVersion = tuple[str, str]
 
 
 class NoMatch(Exception):
@@ -48,24 +61,40 @@ class Discovery:
     def __init__(self, read: _Read) -> None:
         self._read = read
         self._by_gvk: dict[GVK, ApiResource] | None = None
+        self._asking = asyncio.Lock()
+        self._begun = 0
+        self._answered = 0
         self.complete = False
         """False when a part of the server (an aggregated API) could not tell what it has."""
 
     async def refresh(self) -> None:
-        """Ask anew. Raises ApiError and Unreachable; what was known stays then."""
+        """Ask anew, once for all who wait. Raises ApiError and Unreachable; what was known stays then."""
+        before = self._begun
+        async with self._asking:
+            if self._answered > before:
+                return  # the question was put after this call began, and answered
+            self._begun += 1
+            await self._ask()
+            self._answered = self._begun
+
+    async def _ask(self) -> None:
         found: list[ApiResource] = []
-        complete = True
+        silent: set[GroupVersion] = set()
         for path in ("/api", "/apis"):
             answer = await self._read(path, headers={"accept": _AGGREGATED})
             document = msgspec.json.decode(answer.body, type=dict[str, Any])
             if document.get("kind") == "APIGroupDiscoveryList":
-                part, whole = _aggregated(document)
+                part, missing = _aggregated(document)
             else:
-                part, whole = await self._legacy(path, document)
+                part, missing = await self._legacy(path, document)
             found += part
-            complete = complete and whole
-        self._by_gvk = {entry.resource.gvk: entry for entry in found}
-        self.complete = complete
+            silent |= missing
+        by_gvk = {entry.resource.gvk: entry for entry in found}
+        for gvk, entry in (self._by_gvk or {}).items():
+            if (gvk.group, gvk.version) in silent:
+                by_gvk.setdefault(gvk, entry)
+        self._by_gvk = by_gvk
+        self.complete = not silent
 
     async def resources(self) -> list[ApiResource]:
         """All resources, from the cache when there is one."""
@@ -87,7 +116,7 @@ class Discovery:
         """What the cache has, without asking."""
         return (self._by_gvk or {}).get(gvk)
 
-    async def _legacy(self, path: str, document: Json) -> tuple[list[ApiResource], bool]:
+    async def _legacy(self, path: str, document: Json) -> tuple[list[ApiResource], set[GroupVersion]]:
         group_versions: list[tuple[str, bool]] = []
         if path == "/api":
             group_versions = [(f"/api/{version}", True) for version in document.get("versions") or ()]
@@ -97,31 +126,33 @@ class Discovery:
                 name = version["groupVersion"]
                 group_versions.append((f"/apis/{name}", name == preferred))
         found: list[ApiResource] = []
-        complete = True
+        silent: set[GroupVersion] = set()
         for group_path, preferred in group_versions:
             try:
                 answer = await self._read(group_path)
             except ApiError:
-                complete = False
+                group, _, version = group_path.removeprefix(path + "/").rpartition("/")
+                silent.add((group, version))
                 continue
             found += _legacy_resources(msgspec.json.decode(answer.body, type=dict[str, Any]), preferred)
-        return found, complete
+        return found, silent
 
 
-def _aggregated(document: Json) -> tuple[list[ApiResource], bool]:
+def _aggregated(document: Json) -> tuple[list[ApiResource], set[GroupVersion]]:
     found: list[ApiResource] = []
-    complete = True
+    silent: set[GroupVersion] = set()
     for group in document.get("items") or ():
         name = (group.get("metadata") or {}).get("name", "")
         seen: set[str] = set()
         for version in group.get("versions") or ():
-            complete = complete and version.get("freshness", "Current") == "Current"
+            if version.get("freshness", "Current") != "Current":
+                silent.add((name, version["version"]))
             for entry in version.get("resources") or ():
-                kind = entry.get("responseKind") or {}
+                kind = (entry.get("responseKind") or {}).get("kind", "")
+                if not kind:
+                    continue  # there for the sake of its subresources
                 plural = entry["resource"]
-                resource = Resource(
-                    name, version["version"], plural, kind.get("kind", ""), entry.get("scope") == "Namespaced"
-                )
+                resource = Resource(name, version["version"], plural, kind, entry.get("scope") == "Namespaced")
                 found.append(
                     ApiResource(
                         resource,
@@ -134,7 +165,7 @@ def _aggregated(document: Json) -> tuple[list[ApiResource], bool]:
                     )
                 )
                 seen.add(plural)
-    return found, complete
+    return found, silent
 
 
 def _legacy_resources(document: Json, preferred: bool) -> list[ApiResource]:

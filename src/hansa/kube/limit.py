@@ -14,15 +14,30 @@ class TokenBucket:
         self._tokens = float(self._burst)
         self._at: float | None = None
 
-    async def take(self) -> None:
-        """Wait for a turn. Turns are given in the order of asking."""
+    def free(self) -> bool:
+        """Take a turn if there is one now."""
         if self._qps <= 0:
+            return True
+        self._refill()
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+    async def take(self) -> None:
+        """Wait for a turn. Turns are given in the order of asking; who gives up hands theirs back."""
+        if self.free():
             return
+        self._tokens -= 1
+        try:
+            # the debt says how many are waiting already
+            await asyncio.sleep(-self._tokens / self._qps)
+        except asyncio.CancelledError:
+            self._tokens += 1
+            raise
+
+    def _refill(self) -> None:
         now = asyncio.get_running_loop().time()
         if self._at is not None:
             self._tokens = min(self._burst, self._tokens + (now - self._at) * self._qps)
         self._at = now
-        self._tokens -= 1
-        if self._tokens < 0:
-            # the debt says how many are waiting already
-            await asyncio.sleep(-self._tokens / self._qps)
