@@ -1,0 +1,363 @@
+"""Server-side apply, and the tracking of who manages which fields by ordinary writes (Kubernetes API concepts:
+Server-Side Apply).
+
+Both are functions from objects to an object whose metadata.managedFields are up to date. Times are RFC 3339 texts, and
+an entry's time changes only with what it says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import msgspec
+
+from hansa.api import fieldset, managers
+from hansa.api.fieldset import FieldSet, FieldSetError, Path
+from hansa.api.managers import APPLY, UPDATE, Manager, Managers, Ownership
+from hansa.api.meta import Json
+from hansa.api.structured import (
+    Comparison,
+    StructureError,
+    compare,
+    fields_of,
+    merge,
+    misfits,
+    regrouped,
+    remove,
+    with_named,
+)
+from hansa.api.topology import Topology, topology_of
+from hansa.base.patch import copy_json, equal_json
+
+BEFORE_FIRST_APPLY = "before-first-apply"
+KUBECTL = "kubectl"
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+NEVER_MANAGED: FieldSet = fieldset.of(
+    ("f:apiVersion",),
+    ("f:kind",),
+    ("f:metadata",),
+    *(
+        ("f:metadata", f"f:{name}")
+        for name in (
+            "name",
+            "namespace",
+            "creationTimestamp",
+            "selfLink",
+            "uid",
+            "clusterName",
+            "generation",
+            "managedFields",
+            "resourceVersion",
+        )
+    ),
+)
+"""Fields that belong to nobody."""
+
+STATUS: FieldSet = fieldset.of(("f:status",))
+"""What the main endpoint of a kind with a status subresource ignores."""
+BUT_STATUS: FieldSet = fieldset.of(("f:spec",), ("f:metadata", "f:labels"))
+"""What the status subresource ignores."""
+
+
+class Conflict(NamedTuple):
+    """One field that somebody else manages with another value."""
+
+    manager: Manager
+    path: Path
+
+    @property
+    def field(self) -> str:
+        return fieldset.shown(self.path)
+
+    def cause(self) -> dict[str, str]:
+        """The form in a Status."""
+        return {
+            "reason": "FieldManagerConflict",
+            "message": f"conflict with {self.manager}",
+            "field": self.field,
+        }
+
+
+class ApplyConflict(Exception):
+    """409: applied fields are managed by others with other values. The message is the API server's."""
+
+    def __init__(self, conflicts: Iterable[Conflict]) -> None:
+        self.conflicts = sorted(conflicts)
+        super().__init__(_conflict_message(self.conflicts))
+
+
+class ApplyError(ValueError):
+    """The applied object cannot be merged: it holds managedFields, or does not fit its schema."""
+
+
+def ignored_fields(subresource: str, *, has_status: bool) -> FieldSet:
+    """The fields that a write through this endpoint cannot set, so that nobody comes to own them by it."""
+    if subresource == "status":
+        return BUT_STATUS
+    return STATUS if has_status and not subresource else {}
+
+
+def apply(
+    live: Json | None,
+    config: Json,
+    schema: Json | None,
+    *,
+    manager: str,
+    api_version: str,
+    now: str,
+    force: bool = False,
+    subresource: str = "",
+    ignored: FieldSet | None = None,
+) -> Json:
+    """The object after `manager` applied `config`: a new one, without defaults.
+
+    `live` is the stored object or None, `schema` the kind's (None deduces how to merge), `ignored` as of
+    `ignored_fields`. Raises ApplyConflict unless `force`, and ApplyError.
+    """
+    if config.get("metadata", {}).get("managedFields") is not None:
+        raise ApplyError("metadata.managedFields must be nil")
+    node = topology_of(schema)
+    if fault := next(misfits(config, node), None):
+        raise ApplyError(fault)
+    try:
+        known = managers.decode((live or {}).get("metadata", {}).get("managedFields"))
+    except FieldSetError as error:
+        raise ApplyError(f"failed to decode managed fields: {error}") from error
+    current = _unmanaged(live or {})
+    if not known and live is not None:
+        before = Manager.of(BEFORE_FIRST_APPLY, UPDATE, api_version, subresource)
+        known = _updated({}, current, node, {}, before, api_version, now, ignored or {})
+    who = Manager.of(manager, APPLY, api_version, subresource)
+    step = _Apply(current, config, node, known, who, api_version, ignored or {})
+    try:
+        result, after = step.run(force=force)
+    except ApplyConflict as error:
+        if manager != KUBECTL:
+            raise
+        step.allow_last_applied(error.conflicts)
+        result, after = step.run(force=True)
+    if result is not None and who in after:
+        after[who] = replace(after[who], time=now)
+    result = copy_json(current if result is None else result)  # it shares parts with what it was merged from
+    _keep_last_applied(result, config, manager)
+    managers.write(result, after)
+    return result
+
+
+def update_managed_fields(
+    live: Json | None,
+    new: Json,
+    schema: Json | None,
+    *,
+    manager: str,
+    api_version: str,
+    now: str,
+    operation: str = UPDATE,
+    subresource: str = "",
+    ignored: FieldSet | None = None,
+) -> Json:
+    """`new` with the managedFields that follow from an ordinary write over `live` (None: a create). A new object.
+
+    Managed fields that the request itself brings replace the stored ones; an empty list forgets them, and an object
+    without any is not tracked until somebody applies.
+    """
+    del operation  # ordinary writes are updates
+    stored = managers.decode_or_none((live or {}).get("metadata", {}).get("managedFields"))
+    asked = new.get("metadata", {}).get("managedFields")
+    known = stored
+    if not subresource:
+        if managers.is_reset(asked):
+            known = {}
+        else:
+            known = managers.decode_or_none(asked) or stored
+    result = _unmanaged(new)
+    result["metadata"] = dict(result.get("metadata") or {})
+    if live is not None and not known:
+        return result
+    node = topology_of(schema)
+    who = Manager.of(manager, UPDATE, api_version, subresource)
+    try:
+        after = _updated(_unmanaged(live or {}), result, node, known, who, api_version, now, ignored or {})
+    except StructureError:
+        after = stored  # better old than lost
+    managers.write(result, after)
+    return result
+
+
+def keep_times(live: Json, new: Json) -> Json:
+    """`new`; or `live` where they differ in nothing but the times of managed fields, so that nothing is written."""
+    if live.get("metadata", {}).get("managedFields") == new.get("metadata", {}).get("managedFields"):
+        return new
+    return live if equal_json(_timeless(live), _timeless(new)) else new
+
+
+class _Apply:
+    """One apply, which may run twice: in earnest only once it is clear that conflicts do not matter."""
+
+    def __init__(
+        self,
+        live: Json,
+        config: Json,
+        node: Topology,
+        known: Managers,
+        who: Manager,
+        api_version: str,
+        ignored: FieldSet,
+    ) -> None:
+        self.live = live
+        self.config = config
+        self.node = node
+        self.known = {other: replace(owned, fields=regrouped(owned.fields, node)) for other, owned in known.items()}
+        self.who = who
+        self.api_version = api_version
+        self.ignored = ignored
+
+    def run(self, *, force: bool) -> tuple[Json | None, Managers]:
+        """The merged object, None when it is as before, and the managers. Raises ApplyConflict, ApplyError."""
+        after = dict(self.known)
+        last = after.get(self.who)
+        try:
+            merged = merge(self.live, self.config, self.node)
+            wanted = fieldset.without(fields_of(self.config, self.node), self.ignored)
+            after[self.who] = Ownership(wanted, self.api_version, last.time if last else None)
+            if last is not None and last.fields:
+                merged = _pruned(merged, last.fields, after, self.node)
+            difference = compare(self.live, merged, self.node).without(self.ignored)
+        except StructureError as error:
+            raise ApplyError(str(error)) from error
+        after = _disowned(after, self.who, difference, force=force)
+        _strip(after, self.who)
+        return (None if equal_json(merged, self.live) else merged), after
+
+    def allow_last_applied(self, conflicts: list[Conflict]) -> None:
+        """kubectl takes over what its own client-side apply set. Raises ApplyConflict for what is left."""
+        text = (self.live.get("metadata", {}).get("annotations") or {}).get(LAST_APPLIED)
+        allowed: FieldSet = {}
+        if text:
+            try:
+                last = msgspec.json.decode(text, type=Json)
+            except msgspec.DecodeError:
+                raise ApplyConflict(conflicts) from None
+            if last.get("apiVersion") == self.api_version:
+                difference = compare(last, self.live, self.node)
+                allowed = fields_of(last, self.node)
+                for changed in difference:
+                    allowed = fieldset.difference(allowed, changed)
+        left = [conflict for conflict in conflicts if not fieldset.has(allowed, conflict.path)]
+        if left or not conflicts:
+            raise ApplyConflict(left)
+
+
+def _pruned(merged: Json, last: FieldSet, after: Managers, node: Topology) -> Json:
+    """Less the fields that were applied before and are not any more, unless somebody else has them."""
+    kept = remove(merged, with_named(last, node), node)
+    had = with_named(fields_of(merged, node), node)
+    owned = with_named(managers.all_fields(after.values()), node)
+    have = with_named(fields_of(kept, node), node)
+    kept = remove(merged, fieldset.difference(had, fieldset.union(have, owned)), node)
+    # only what was applied before may go: what merely lay below it stays
+    have = with_named(fields_of(kept, node), node)
+    gone = fieldset.intersection(fieldset.difference(had, have), with_named(last, node))
+    return remove(merged, gone, node)
+
+
+def _disowned(after: Managers, who: Manager, difference: Comparison, *, force: bool) -> Managers:
+    """What others are left with once these fields changed. Raises ApplyConflict unless `force`."""
+    changed = fieldset.union(difference.modified, difference.added)
+    conflicts = {
+        other: common
+        for other, owned in after.items()
+        if other != who and (common := fieldset.intersection(owned.fields, changed))
+    }
+    if conflicts and not force:
+        raise ApplyConflict(
+            Conflict(other, path) for other, common in conflicts.items() for path in fieldset.paths(common)
+        )
+    result: Managers = {}
+    for other, owned in after.items():
+        fields = owned.fields
+        if other != who:
+            fields = fieldset.difference(fields, conflicts.get(other, {}))
+            fields = fieldset.difference(fields, difference.removed)
+        if fields:
+            result[other] = replace(owned, fields=fields)
+    return result
+
+
+def _updated(
+    live: Json,
+    new: Json,
+    node: Topology,
+    known: Managers,
+    who: Manager,
+    api_version: str,
+    now: str,
+    ignored: FieldSet,
+) -> Managers:
+    """The managers after an ordinary write. Raises StructureError."""
+    known = {other: replace(owned, fields=regrouped(owned.fields, node)) for other, owned in known.items()}
+    difference = compare(live, new, node).without(ignored)
+    changed = fieldset.difference(fieldset.union(difference.modified, difference.added), NEVER_MANAGED)
+    # the writer itself is among the others here: what it loses, it gains
+    nobody = Manager("", "", "", "")
+    after = _disowned(known, nobody, difference, force=True)
+    if changed:
+        before = after.get(who)
+        fields = fieldset.union(changed, before.fields) if before else changed
+        after[who] = Ownership(fields, api_version, now)
+    return managers.less_updaters(after)
+
+
+def _strip(after: Managers, who: Manager) -> None:
+    if who not in after:
+        return
+    fields = fieldset.difference(after[who].fields, NEVER_MANAGED)
+    if fields:
+        after[who] = replace(after[who], fields=fields)
+    else:
+        del after[who]
+
+
+def _keep_last_applied(obj: Json, config: Json, manager: str) -> None:
+    """Where client-side apply left its annotation, kubectl's server-side apply keeps it in step."""
+    annotations = (obj.get("metadata") or {}).get("annotations") or {}
+    if manager != KUBECTL or not annotations.get(LAST_APPLIED):
+        return
+    plain = copy_json(config)
+    mine = plain.get("metadata", {}).get("annotations")
+    if mine is not None:
+        mine.pop(LAST_APPLIED, None)
+    text = msgspec.json.encode(plain, order="sorted").decode() + "\n"
+    obj["metadata"] = {**obj["metadata"], "annotations": {**annotations, LAST_APPLIED: text}}
+
+
+def _unmanaged(obj: Json) -> Json:
+    """The object without managedFields; shares everything else."""
+    meta = obj.get("metadata")
+    if not isinstance(meta, dict) or "managedFields" not in meta:
+        return dict(obj)
+    return {**obj, "metadata": {name: value for name, value in meta.items() if name != "managedFields"}}
+
+
+def _timeless(obj: Json) -> Any:
+    entries = obj.get("metadata", {}).get("managedFields") or []
+    plain = [{name: value for name, value in entry.items() if name != "time"} for entry in entries]
+    plain.sort(key=lambda entry: msgspec.json.encode(entry, order="sorted"))
+    return [_unmanaged(obj), plain]
+
+
+def _conflict_message(conflicts: list[Conflict]) -> str:
+    if len(conflicts) == 1:
+        only = conflicts[0]
+        return f"Apply failed with 1 conflict: conflict with {only.manager}: {only.field}"
+    lines: list[str] = []
+    previous: Manager | None = None
+    for conflict in conflicts:
+        if conflict.manager != previous:
+            lines.append(f"conflicts with {conflict.manager}:")
+            previous = conflict.manager
+        lines.append(f"- {conflict.field}")
+    return f"Apply failed with {len(conflicts)} conflicts: " + "\n".join(lines)
