@@ -11,11 +11,11 @@ import msgspec
 import yaml
 
 from hansa.api.meta import Json
-from hansa.apiserver import faults
+from hansa.apiserver import faults, protobuf
 
 JSON = "application/json"
 YAML = "application/yaml"
-ACCEPTED = (JSON, YAML, "application/vnd.kubernetes.protobuf")
+ACCEPTED = (JSON, YAML, protobuf.MEDIA_TYPE)
 MAX_BODY_BYTES = 3 * 1024 * 1024
 GZIP_BYTES = 128 * 1024
 
@@ -46,6 +46,11 @@ def decode_any(body: bytes, content_type: str) -> Any:
             return yaml.load(body, Loader=_Loader)
         except yaml.YAMLError as error:
             raise faults.bad_request(f"error converting YAML to JSON: {error}") from error
+    if media == protobuf.MEDIA_TYPE:
+        try:
+            return protobuf.decode(body)
+        except (protobuf.ProtobufError, msgspec.DecodeError) as error:
+            raise faults.bad_request(str(error)) from error
     raise faults.unsupported_media_type(ACCEPTED)
 
 

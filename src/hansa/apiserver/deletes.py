@@ -151,8 +151,8 @@ class Deletes:
         policy = options.get("propagationPolicy")
         if policy and policy not in _POLICIES:
             listed = ", ".join(f'"{choice}"' for choice in (*_POLICIES, "nil"))
-            text = f'DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Invalid value: "{policy}": needs to be one'
-            raise faults.Fault(422, "Invalid", f"{text} of {listed}")
+            text = f'propagationPolicy: Invalid value: "{policy}": needs to be one of {listed}'
+            raise faults.Fault(422, "Invalid", f'DeleteOptions.meta.k8s.io "" is invalid: {text}')
         if policy and options.get("orphanDependents") is not None:
             text = "propagationPolicy: Invalid value: orphanDependents and deletionPropagation cannot be both set"
             raise faults.Fault(422, "Invalid", f'DeleteOptions.meta.k8s.io "" is invalid: {text}')

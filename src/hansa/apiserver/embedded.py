@@ -29,7 +29,6 @@ from hansa.apiserver.tokens import TokenIssuer
 from hansa.base.certificates import KeyPair, make_authority, make_signing_key
 from hansa.base.clock import Clock, rfc3339
 from hansa.base.names import random_suffix
-from hansa.base.names import random_suffix
 
 ADMIN = UserInfo("system:admin", ("system:masters",))
 ISSUER = "https://kubernetes.default.svc.cluster.local"

@@ -1,7 +1,8 @@
 """Life and end of namespaces and of what comes with them.
 
 A new namespace gets the ServiceAccount `default` and the ConfigMap `kube-root-ca.crt`; one that is deleted loses its
-contents, says in its conditions what remains, and goes when nothing does. ServiceAccount token Secrets are filled here too.
+contents, says in its conditions what remains, and goes when nothing does. Secrets with ServiceAccount tokens are filled
+here too.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-
 from hansa.api.meta import GVK, Json
 from hansa.apiserver import faults, subresources
 from hansa.apiserver.body import MAX_BODY_BYTES, decode_any

@@ -52,7 +52,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Event:
-    """One write. `old` is None when the object is new; on a delete `new` is the last state with the delete's version."""
+    """One write. `old` is None when the object is new; of a delete, `new` is the last state under its version."""
 
     __slots__ = ("deleted", "lines", "new", "old")
 

@@ -1,7 +1,7 @@
 """Create, update and patch: the way of an object from a request's body into the store.
 
-The order is kube-apiserver's: decode, defaults, mutating admission, what the server owns, validation, allocation, managed
-fields, validating admission, storage. A write that changes nothing stores nothing.
+The order is kube-apiserver's: decode, defaults, mutating admission, what the server owns, validation, allocation,
+managed fields, validating admission, storage. A write that changes nothing stores nothing.
 """
 
 from __future__ import annotations
