@@ -8,6 +8,8 @@ from msgspec import Meta
 
 from hansa.api.meta import Object, Wire
 
+BUILTIN = "builtin"
+MORE = "more"
 _NUMBER = r"(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))"
 _QUANTITY = rf"^(\+|-)?{_NUMBER}(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?{_NUMBER}))?$"
 Quantity = Annotated[
@@ -98,3 +100,8 @@ class NamespaceStatus(Wire, frozen=True, kw_only=True):
 
 class Namespace(Object, frozen=True, kw_only=True):
     status: NamespaceStatus = NamespaceStatus()
+
+
+def embedded(definition: str, **more: Any) -> Meta:
+    """Marks a field whose schema is that of a built-in type, with `more` fields; filled in when CRDs are made."""
+    return Meta(extra_json_schema={BUILTIN: definition, **({MORE: more} if more else {})})

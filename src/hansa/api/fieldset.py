@@ -82,15 +82,13 @@ def is_member(node: FieldSet) -> bool:
 
 
 def paths(fields: FieldSet, prefix: Path = ()) -> Iterator[Path]:
-    """All paths, sorted, parents before children."""
-    for element in sorted(fields, key=_order):
-        if element == SELF:
-            continue
-        path = (*prefix, element)
-        node = fields[element]
-        if is_member(node):
-            yield path
-        yield from paths(node, path)
+    """All paths: those that end here, sorted, then those below."""
+    elements = [element for element in sorted(fields, key=_order) if element != SELF]
+    for element in elements:
+        if is_member(fields[element]):
+            yield (*prefix, element)
+    for element in elements:
+        yield from paths(fields[element], (*prefix, element))
 
 
 def union(left: FieldSet, right: FieldSet) -> FieldSet:

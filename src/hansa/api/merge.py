@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import msgspec
 
 from hansa.api import fieldset, managers
+from hansa.api.builtin import schema_name
 from hansa.api.fieldset import FieldSet, FieldSetError, Path
 from hansa.api.managers import APPLY, UPDATE, Manager, Managers, Ownership
-from hansa.api.meta import Json
+from hansa.api.meta import GVK, Json
 from hansa.api.structured import (
     Comparison,
     StructureError,
@@ -56,10 +57,21 @@ NEVER_MANAGED: FieldSet = fieldset.of(
 )
 """Fields that belong to nobody."""
 
-STATUS: FieldSet = fieldset.of(("f:status",))
-"""What the main endpoint of a kind with a status subresource ignores."""
-BUT_STATUS: FieldSet = fieldset.of(("f:spec",), ("f:metadata", "f:labels"))
-"""What the status subresource ignores."""
+_STATUS: FieldSet = fieldset.of(("f:status",))
+_SPEC: FieldSet = fieldset.of(("f:spec",))
+_SPEC_AND_METADATA: FieldSet = fieldset.of(("f:spec",), ("f:metadata",))
+_BUT_STATUS: dict[tuple[str, str], FieldSet] = {
+    ("apps", "Deployment"): fieldset.of(("f:spec",), ("f:metadata", "f:labels")),
+    ("", "Pod"): fieldset.of(("f:spec",), ("f:metadata", "f:deletionTimestamp"), ("f:metadata", "f:ownerReferences")),
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): _SPEC_AND_METADATA,
+    ("networking.k8s.io", "ServiceCIDR"): _SPEC_AND_METADATA,
+    ("storage.k8s.io", "VolumeAttachment"): _SPEC_AND_METADATA,
+    ("storage.k8s.io", "CSINode"): _SPEC_AND_METADATA,
+    ("certificates.k8s.io", "PodCertificateRequest"): _SPEC_AND_METADATA,
+    ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy"): _SPEC_AND_METADATA,
+    ("certificates.k8s.io", "CertificateSigningRequest"): fieldset.of(("f:spec",), ("f:status", "f:conditions")),
+}
+"""What the status subresource ignores, where that is more than spec."""
 
 
 class Conflict(NamedTuple):
@@ -85,7 +97,7 @@ class ApplyConflict(Exception):
     """409: applied fields are managed by others with other values. The message is the API server's."""
 
     def __init__(self, conflicts: Iterable[Conflict]) -> None:
-        self.conflicts = sorted(conflicts)
+        self.conflicts = sorted(conflicts, key=lambda conflict: conflict.manager)
         super().__init__(_conflict_message(self.conflicts))
 
 
@@ -93,11 +105,17 @@ class ApplyError(ValueError):
     """The applied object cannot be merged: it holds managedFields, or does not fit its schema."""
 
 
-def ignored_fields(subresource: str, *, has_status: bool) -> FieldSet:
-    """The fields that a write through this endpoint cannot set, so that nobody comes to own them by it."""
+def ignored_fields(subresource: str, *, has_status: bool, gvk: GVK | None = None) -> FieldSet:
+    """The fields that a write through this endpoint cannot set, so that nobody comes to own them by it.
+
+    `has_status` says that the kind serves `/status`. A kind that is not built in ignores all metadata there.
+    """
     if subresource == "status":
-        return BUT_STATUS
-    return STATUS if has_status and not subresource else {}
+        if gvk is None:
+            return _SPEC
+        known = schema_name(gvk) is not None
+        return _BUT_STATUS.get((gvk.group, gvk.kind), _SPEC if known else _SPEC_AND_METADATA)
+    return _STATUS if has_status and not subresource else {}
 
 
 def apply(

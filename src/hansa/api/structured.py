@@ -117,7 +117,7 @@ def _compare(old: Any, new: Any, node: Topology, path: Path, result: Comparison)
         fieldset.insert(result.added, path)
     elif new is ABSENT:
         fieldset.insert(result.removed, path)
-    elif full and (_hollow(old) or _hollow(new) or maps[0] is maps[1]):
+    elif full and (old is None or new is None or maps[0] is maps[1]):
         pass  # they differ by their fields alone
     elif not equal_json(old, new):
         fieldset.insert(result.modified, path)

@@ -170,7 +170,6 @@ Manifest = Annotated[
     Meta(
         extra_json_schema={
             "type": "object",
-            "x-kubernetes-embedded-resource": True,
             "x-kubernetes-preserve-unknown-fields": True,
         }
     ),

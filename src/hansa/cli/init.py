@@ -22,5 +22,5 @@ async def _init(kubeconfig: Path | None, context: str | None) -> None:
     from hansa.install.init import init
 
     async with connected(kubeconfig, context) as hub:
-        await init(hub, session.say, federated=types.default_types())
+        await init(hub, session.say, federated=types.enablements(types.DEFAULT_TYPES))
     session.say("Hansa is installed: `hansa join` adds clusters, `hansa run` runs the control plane")

@@ -21,13 +21,13 @@ from hansa.kube.errors import ConfigError, NotFound
 ESTABLISH_SECONDS = 30.0
 
 
-async def init(hub: Client, say: Callable[[str], None], *, federated: Sequence[types.FederatedType]) -> None:
+async def init(hub: Client, say: Callable[[str], None], *, federated: Sequence[types.Enablement]) -> None:
     """Install or upgrade CRDs, namespaces, the account and its permissions, and the given KubeFed types.
 
     Raises Forbidden when the caller may not install, ConfigError when a CRD is not accepted by the hub.
     """
     await _warn_of_workloads(hub, say)
-    definitions = [*crd.all_crds(), *(federation.crd for federation in federated)]
+    definitions = [*crd.all_crds(), *(one.crd for one in federated)]
     say(f"applying {len(definitions)} custom resource definitions")
     await _apply(hub, definitions)
     await _wait_established(hub, [definition["metadata"]["name"] for definition in definitions])
@@ -35,7 +35,7 @@ async def init(hub: Client, say: Callable[[str], None], *, federated: Sequence[t
     await _apply(hub, [*objects.namespaces(), objects.account(), *objects.permissions()])
     say(f"enabling {len(federated)} federated types")
     await hub.discovery.refresh()
-    await _apply(hub, (federation.config for federation in federated))
+    await _apply(hub, (one.type_config for one in federated))
 
 
 async def deinit(hub: Client, say: Callable[[str], None]) -> None:

@@ -1,0 +1,229 @@
+"""core.kubefed.io and scheduling.kubefed.io: KubeFed's clusters, types, settings and replica preferences."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, field
+
+from hansa.api.core import RawJson, Time
+from hansa.api.meta import LabelSelector, Object, Wire
+
+# -- KubeFedCluster ---------------------------------------------------------------------------------------------------
+
+
+class LocalSecret(Wire, frozen=True, kw_only=True):
+    name: str
+
+
+class KubeFedClusterSpec(Wire, frozen=True, kw_only=True):
+    """How to reach the member; `ca_bundle` is base64."""
+
+    api_endpoint: str
+    secret_ref: LocalSecret
+    ca_bundle: Annotated[str, Meta(extra_json_schema={"format": "byte"})] = ""
+    disabled_tls_validations: list[str] | None = field(name="disabledTLSValidations", default=None)
+    proxy_url: str = field(name="proxyURL", default="")
+
+
+class KubeFedClusterCondition(Wire, frozen=True, kw_only=True):
+    type: str
+    status: str
+    last_probe_time: Time
+    last_transition_time: Time | None = None
+    reason: str | None = None
+    message: str | None = None
+
+
+class KubeFedClusterStatus(Wire, frozen=True, kw_only=True):
+    conditions: list[KubeFedClusterCondition] | None = None
+    kubernetes_version: str = ""
+    region: str | None = None
+    zones: list[str] | None = None
+
+
+class KubeFedCluster(Object, frozen=True, kw_only=True):
+    """A member, as KubeFed sees it."""
+
+    spec: KubeFedClusterSpec
+    status: KubeFedClusterStatus = KubeFedClusterStatus()
+
+
+# -- FederatedTypeConfig ----------------------------------------------------------------------------------------------
+
+
+class ApiResource(Wire, frozen=True, kw_only=True):
+    version: str
+    kind: str
+    plural_name: str
+    scope: str
+    group: str = ""
+
+
+class FederatedTypeConfigSpec(Wire, frozen=True, kw_only=True):
+    target_type: ApiResource
+    federated_type: ApiResource
+    propagation: str
+    status_type: ApiResource | None = None
+    status_collection: str | None = None
+
+
+class FederatedTypeConfigStatus(Wire, frozen=True, kw_only=True):
+    observed_generation: int = 0
+    propagation_controller: str = ""
+    status_controller: str | None = None
+
+
+class FederatedTypeConfig(Object, frozen=True, kw_only=True):
+    """What is federated as what."""
+
+    spec: FederatedTypeConfigSpec
+    status: FederatedTypeConfigStatus | None = None
+
+
+# -- KubeFedConfig ----------------------------------------------------------------------------------------------------
+
+
+class DurationConfig(Wire, frozen=True, kw_only=True):
+    available_delay: str | None = None
+    unavailable_delay: str | None = None
+    cache_sync_timeout: str | None = None
+
+
+class LeaderElectConfig(Wire, frozen=True, kw_only=True):
+    lease_duration: str | None = None
+    renew_deadline: str | None = None
+    retry_period: str | None = None
+    resource_lock: str | None = None
+
+
+class FeatureGate(Wire, frozen=True, kw_only=True):
+    name: str
+    configuration: str
+
+
+class ClusterHealthCheckConfig(Wire, frozen=True, kw_only=True):
+    period: str | None = None
+    failure_threshold: int | None = None
+    success_threshold: int | None = None
+    timeout: str | None = None
+
+
+class SyncControllerConfig(Wire, frozen=True, kw_only=True):
+    max_concurrent_reconciles: int | None = None
+    adopt_resources: str | None = None
+
+
+class StatusControllerConfig(Wire, frozen=True, kw_only=True):
+    max_concurrent_reconciles: int | None = None
+
+
+class KubeFedConfigSpec(Wire, frozen=True, kw_only=True):
+    scope: str
+    controller_duration: DurationConfig | None = None
+    leader_elect: LeaderElectConfig | None = None
+    feature_gates: list[FeatureGate] | None = None
+    cluster_health_check: ClusterHealthCheckConfig | None = None
+    sync_controller: SyncControllerConfig | None = None
+    status_controller: StatusControllerConfig | None = None
+
+
+class KubeFedConfig(Object, frozen=True, kw_only=True):
+    """KubeFed's settings; the one that counts is named `kubefed`."""
+
+    spec: KubeFedConfigSpec
+
+
+# -- versions and legacy status ---------------------------------------------------------------------------------------
+
+
+class ClusterObjectVersion(Wire, frozen=True, kw_only=True):
+    cluster_name: str
+    version: str
+
+
+class PropagatedVersionStatus(Wire, frozen=True, kw_only=True):
+    template_version: str
+    overrides_version: str = field(name="overridesVersion")
+    cluster_versions: list[ClusterObjectVersion] | None = None
+
+
+class PropagatedVersion(Object, frozen=True, kw_only=True):
+    """What was last written to members, for a namespaced FederatedX."""
+
+    status: PropagatedVersionStatus | None = None
+
+
+class ClusterPropagatedVersion(Object, frozen=True, kw_only=True):
+    """What was last written to members, for a cluster-scoped FederatedX."""
+
+    status: PropagatedVersionStatus | None = None
+
+
+class FederatedServiceClusterStatus(Wire, frozen=True, kw_only=True):
+    cluster_name: str
+    status: RawJson | None = None
+
+
+class FederatedServiceStatus(Object, frozen=True, kw_only=True):
+    """Status of a FederatedService's copies, as old tools read it."""
+
+    cluster_status: list[FederatedServiceClusterStatus] | None = None
+
+
+# -- ReplicaSchedulingPreference --------------------------------------------------------------------------------------
+
+
+class ClusterPreferences(Wire, frozen=True, kw_only=True):
+    min_replicas: int = 0
+    max_replicas: int | None = None
+    weight: int = 0
+
+
+class ReplicaSchedulingPreferenceSpec(Wire, frozen=True, kw_only=True):
+    target_kind: str
+    total_replicas: Annotated[int, Meta(extra_json_schema={"format": "int32"})]
+    rebalance: bool = False
+    intersect_with_cluster_selector: bool = False
+    clusters: dict[str, ClusterPreferences] | None = None
+
+
+class ReplicaSchedulingPreference(Object, frozen=True, kw_only=True):
+    """How many replicas where, for the FederatedDeployment or FederatedReplicaSet of the same name."""
+
+    spec: ReplicaSchedulingPreferenceSpec
+    status: RawJson | None = None
+
+
+# -- FederatedX -------------------------------------------------------------------------------------------------------
+
+
+class ClusterName(Wire, frozen=True, kw_only=True):
+    name: str
+
+
+class Placement(Wire, frozen=True, kw_only=True):
+    """`clusters` wins over the selector as soon as it is given, even empty."""
+
+    clusters: list[ClusterName] | None = None
+    cluster_selector: LabelSelector | None = None
+
+
+class FederatedCondition(Wire, frozen=True, kw_only=True):
+    type: str
+    status: str
+    reason: str = ""
+    last_update_time: Time | None = None
+    last_transition_time: Time | None = None
+
+
+class FederatedClusterStatus(Wire, frozen=True, kw_only=True):
+    name: str
+    status: str = ""
+    remote_status: RawJson | None = None
+
+
+class FederatedStatus(Wire, frozen=True, kw_only=True):
+    conditions: list[FederatedCondition] | None = None
+    clusters: list[FederatedClusterStatus] | None = None
+    observed_generation: int = 0

@@ -1,0 +1,66 @@
+"""networking.karmada.io/v1alpha1: services and ingresses over several clusters."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
+
+from hansa.api.core import embedded
+from hansa.api.meta import Object, Wire
+
+
+class ExposurePort(Wire, frozen=True, kw_only=True):
+    port: Annotated[int, Meta(extra_json_schema={"format": "int32"})]
+    name: str = ""
+
+
+class ExposureRange(Wire, frozen=True, kw_only=True):
+    cluster_names: list[str] | None = None
+
+
+class ClusterSelector(Wire, frozen=True, kw_only=True):
+    name: str = ""
+
+
+class MultiClusterServiceSpec(Wire, frozen=True, kw_only=True):
+    types: list[Literal["CrossCluster", "LoadBalancer"]]
+    ports: list[ExposurePort] | None = None
+    range: ExposureRange | None = None
+    service_provision_clusters: list[str] | None = None
+    service_consumption_clusters: list[str] | None = None
+    provider_clusters: list[ClusterSelector] | None = None
+    consumer_clusters: list[ClusterSelector] | None = None
+
+
+class MultiClusterService(Object, frozen=True, kw_only=True):
+    """The Service of the same name, reached from several clusters."""
+
+    spec: MultiClusterServiceSpec
+    status: Annotated[dict[str, Any], embedded("io.k8s.api.core.v1.ServiceStatus")] | None = None
+
+
+class MultiClusterIngress(Object, frozen=True, kw_only=True):
+    """An Ingress whose backends are in several clusters."""
+
+    spec: Annotated[dict[str, Any], embedded("io.k8s.api.networking.v1.IngressSpec")] | None = None
+    status: (
+        Annotated[
+            dict[str, Any],
+            embedded(
+                "io.k8s.api.networking.v1.IngressStatus",
+                trafficBlockClusters={"type": "array", "items": {"type": "string"}},
+                serviceLocations={
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "properties": {
+                            "name": {"type": "string"},
+                            "clusters": {"type": "array", "items": {"type": "string"}},
+                        },
+                    },
+                },
+            ),
+        ]
+        | None
+    ) = None

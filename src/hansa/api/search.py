@@ -1,0 +1,39 @@
+"""search.karmada.io/v1alpha1: what of the members is cached for search and proxying."""
+
+from __future__ import annotations
+
+from hansa.api.core import LocalSecretReference
+from hansa.api.meta import Condition, Object, Wire
+from hansa.api.policy import ClusterAffinity
+
+
+class SearchSelector(Wire, frozen=True, kw_only=True):
+    api_version: str
+    kind: str
+    namespace: str = ""
+
+
+class OpenSearchConfig(Wire, frozen=True, kw_only=True):
+    addresses: list[str]
+    secret_ref: LocalSecretReference | None = None
+
+
+class BackendStore(Wire, frozen=True, kw_only=True):
+    open_search: OpenSearchConfig | None = None
+
+
+class ResourceRegistrySpec(Wire, frozen=True, kw_only=True):
+    target_cluster: ClusterAffinity
+    resource_selectors: list[SearchSelector]
+    backend_store: BackendStore | None = None
+
+
+class ResourceRegistryStatus(Wire, frozen=True, kw_only=True):
+    conditions: list[Condition] | None = None
+
+
+class ResourceRegistry(Object, frozen=True, kw_only=True):
+    """Resources of members that are cached."""
+
+    spec: ResourceRegistrySpec
+    status: ResourceRegistryStatus | None = None
