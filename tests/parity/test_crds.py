@@ -79,7 +79,7 @@ def field(name, path):
         ("spec.placement.replicaScheduling.replicaSchedulingType", "default", "Divided"),
         ("spec.placement.replicaScheduling.replicaDivisionPreference", "enum", ["Aggregated", "Weighted"]),
         ("spec.placement.clusterAffinities.[].affinityName", "maxLength", 32),
-        ("spec.placement.spreadConstraints.[].spreadByField", "enum", ["cluster", "region", "zone", "provider"]),
+        ("spec.placement.spreadConstraints.[].spreadByField", "enum", ["cluster", "provider", "region", "zone"]),
         ("spec.failover.application.decisionConditions.tolerationSeconds", "default", 300),
         ("spec.failover.application.purgeMode", "default", "Gracefully"),
         ("spec.schedulePriority", "required", ["priorityClassSource", "priorityClassName"]),
