@@ -50,6 +50,10 @@ class Awaited:
             self._done(uid)
         return None
 
+    def count(self, owner: Key) -> int:
+        """How many are waited for."""
+        return len(self._waits.get(owner, ()))
+
     def _wait(self, owner: Key, uid: str) -> None:
         until = asyncio.get_running_loop().time() + PATIENCE_SECONDS
         self._waits.setdefault(owner, {})[uid] = until

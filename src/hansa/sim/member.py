@@ -15,9 +15,12 @@ from hansa.runtime.cache import Cache
 from hansa.runtime.clock import SystemClock
 from hansa.runtime.controller import Controller
 from hansa.runtime.recorder import Recorder
+from hansa.sim.controllers.daemonset import daemonset_controller
 from hansa.sim.controllers.deployment import deployment_controller
 from hansa.sim.controllers.endpoints import endpoints_controller
+from hansa.sim.controllers.job import job_controller
 from hansa.sim.controllers.replicaset import replicaset_controller
+from hansa.sim.controllers.statefulset import statefulset_controller
 from hansa.sim.kubelet import kubelet_controller
 from hansa.sim.nodes import Nodes, plan_nodes
 from hansa.sim.placement import scheduler_controller
@@ -28,6 +31,9 @@ CONTROLLERS: tuple[Callable[[Site], Controller[Key]], ...] = (
     scheduler_controller,
     deployment_controller,
     replicaset_controller,
+    statefulset_controller,
+    daemonset_controller,
+    job_controller,
     endpoints_controller,
 )
 
