@@ -8,14 +8,28 @@ from collections.abc import Callable
 from hansa.api.meta import Resource
 from hansa.kube.client import Client
 from hansa.runtime.informer import Informer, Transform
+from hansa.runtime.transform import drop_managed_fields
+
+LISTS_AT_ONCE = 8
 
 
 class Cache:
-    """Informers by resource. Must be made within a running event loop."""
+    """Informers by resource. Must be made within a running event loop.
 
-    def __init__(self, client: Client, *, labels: Callable[[Resource], str] | None = None) -> None:
+    `labels` gives a label selector for a resource; `transform` says what is kept of items, unless `set_transform` does.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        labels: Callable[[Resource], str] | None = None,
+        transform: Transform | None = drop_managed_fields,
+    ) -> None:
         self.client = client
         self._labels = labels
+        self._transform = transform
+        self._gate = asyncio.Semaphore(LISTS_AT_ONCE)
         self._informers: dict[Resource, Informer] = {}
         self._tasks: dict[Resource, asyncio.Task[None]] = {}
         self._transforms: dict[Resource, Transform] = {}
@@ -30,7 +44,13 @@ class Cache:
         task = self._tasks.get(resource)
         if found is None or task is None or task.done():
             labels = self._labels(resource) if self._labels else ""
-            found = Informer(self.client, resource, labels=labels, transform=self._transforms.get(resource))
+            found = Informer(
+                self.client,
+                resource,
+                labels=labels,
+                transform=self._transforms.get(resource, self._transform),
+                gate=self._gate,
+            )
             self._informers[resource] = found
             self._tasks[resource] = asyncio.create_task(found.run(), name=f"informer {resource.group_resource}")
         return found

@@ -17,7 +17,8 @@ log = logging.getLogger(__name__)
 K = TypeVar("K", bound=Hashable)
 K_contra = TypeVar("K_contra", bound=Hashable, contravariant=True)
 
-DRAIN_SECONDS = 5.0
+# a lost lease plus this must end before the lease does: 10 + 4 < 15 s
+DRAIN_SECONDS = 4.0
 
 
 class Requeue(NamedTuple):
@@ -64,9 +65,18 @@ class Controller(Generic[K]):
         self.ready = asyncio.Event()
 
     async def run(self) -> None:
-        """Until cancelled; keys that are being worked on are then finished, within DRAIN_SECONDS."""
+        """Until cancelled; keys that are being worked on are then finished, within DRAIN_SECONDS.
+
+        Returns at once when one of the caches it needs can never be complete, because its kind is gone.
+        """
         for informer in self._needs:
-            await informer.wait_synced()
+            if not await informer.wait_synced():
+                log.error(
+                    "not started: %s are not served",
+                    informer.resource.group_resource,
+                    extra={"controller": self.name, "reason": "CacheNotSynced"},
+                )
+                return
         self.ready.set()
         stopping = asyncio.Event()
         workers = [
@@ -94,34 +104,44 @@ class Controller(Generic[K]):
         outcome = "success"
         try:
             result = await self._reconciler.reconcile(key)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                self.queue.add(key)
+                raise
+            # something within was cancelled, not this worker
+            outcome = "panic"
+            self.queue.add_rate_limited(key)
+            log.warning("cancelled from within", extra=self._about(key, started))
         except Terminal as error:
             outcome = "terminal"
             self.queue.forget(key)
-            log.info("given up until something changes: %s", error, extra=self._about(key))
+            log.info("given up until something changes: %s", error, extra=self._about(key, started))
         except Retry as error:
             outcome = "retry"
             self.queue.add_rate_limited(key)
-            log.debug("waiting: %s", error, extra=self._about(key))
+            log.debug("waiting: %s", error, extra=self._about(key, started))
         except (Conflict, Unreachable) as error:
             outcome = "retry"
             self.queue.add_rate_limited(key)
-            log.debug("again: %s", error, extra=self._about(key))
+            log.debug("again: %s", error, extra=self._about(key, started))
         except ApiError as error:
             outcome = "error"
             self.queue.add_rate_limited(key)
-            log.warning("failed: %s", error, extra=self._about(key))
+            log.warning("failed: %s", error, extra=self._about(key, started))
         except Exception:
             outcome = "panic"
             self.queue.add_rate_limited(key)
-            log.exception("failed unexpectedly", extra=self._about(key))
+            log.exception("failed unexpectedly", extra=self._about(key, started))
         else:
             self.queue.forget(key)
             if result is not None:
                 self.queue.add_after(key, result.after_seconds)
         self._observe(outcome, loop.time() - started)
 
-    def _about(self, key: K) -> dict[str, str]:
-        return {"controller": self.name, "key": str(key)}
+    def _about(self, key: K, started: float) -> dict[str, object]:
+        elapsed = asyncio.get_running_loop().time() - started
+        return {"controller": self.name, "key": str(key), "elapsed": round(elapsed, 6)}
 
 
 async def _drain(workers: list[asyncio.Task[None]], queue: Queue[K]) -> None:

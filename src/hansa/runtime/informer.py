@@ -1,7 +1,7 @@
 """Keep a store equal to what a server has: list, watch, reconnect from the last version, list again when that is gone.
 
-States: `syncing` before the first list, `synced` after it, `gone` when the server no longer serves the kind. Unknown
-is not empty: while an informer is not synced its store says nothing about absence.
+States: `syncing` before the first list, `synced` after it, `gone` when the server no longer serves the kind, `stopped`
+when nobody wants it any more. Unknown is not empty: unless an informer is synced its store says nothing about absence.
 """
 
 from __future__ import annotations
@@ -11,18 +11,22 @@ import enum
 import logging
 import random
 from collections.abc import AsyncGenerator, Callable
-from typing import NamedTuple
+from contextlib import aclosing, nullcontext
+from typing import Any, NamedTuple
 
 from hansa.api.item import Item
 from hansa.api.meta import Key, Resource
-from hansa.kube.client import Client
-from hansa.kube.errors import ApiError, Expired, NotFound, TooManyRequests, Unreachable
+from hansa.kube.client import PAGE_SIZE, Client, WatchEvent
+from hansa.kube.errors import ApiError, Expired, NotFound, ServerError, TooManyRequests, Unreachable
+from hansa.runtime.backoff import Backoff
 from hansa.runtime.store import Store
 
 log = logging.getLogger(__name__)
 
-FIRST_PAUSE_SECONDS = 0.2
-LAST_PAUSE_SECONDS = 30.0
+# a watch that ends sooner than this and brought nothing is not worth asking for again at once
+SHORT_WATCH_SECONDS = 1.0
+# let others run after so many items in one go
+ITEMS_AT_ONCE = 200
 
 
 class Change(NamedTuple):
@@ -47,6 +51,7 @@ class State(enum.Enum):
     SYNCING = "syncing"
     SYNCED = "synced"
     GONE = "gone"
+    STOPPED = "stopped"
 
 
 Subscriber = Callable[[Change], None]
@@ -54,7 +59,10 @@ Transform = Callable[[Item], Item]
 
 
 class Informer:
-    """One resource of one server. `run` ends only when it is cancelled or the kind is gone."""
+    """One resource of one server. `run` ends only when it is cancelled or the kind is gone.
+
+    `gate` bounds how many informers of a server list at the same time. `rng` is for the jitter of pauses.
+    """
 
     def __init__(
         self,
@@ -66,17 +74,22 @@ class Informer:
         fields: str = "",
         transform: Transform | None = None,
         rng: random.Random | None = None,
+        gate: asyncio.Semaphore | None = None,
     ) -> None:
         self.resource = resource
         self.store = Store()
         self.state = State.SYNCING
+        self.connected = False
+        """Whether a watch is open: when not, the store may be behind."""
         self.last_error = ""
         self._client = client
         self._namespace = namespace
         self._labels = labels
         self._fields = fields
         self._transform = transform
-        self._rng = rng or random.Random()
+        self._backoff = Backoff(rng or random.Random())
+        self._gate = gate
+        self._page_size = PAGE_SIZE
         self._subscribers: list[Subscriber] = []
         self._settled = asyncio.Event()
 
@@ -85,7 +98,7 @@ class Informer:
         return self.state is State.SYNCED
 
     async def wait_synced(self) -> bool:
-        """Wait for the first list; False when the kind turned out not to be served."""
+        """Wait for the first list; False when the kind is not served, or the informer was stopped."""
         await self._settled.wait()
         return self.synced
 
@@ -102,55 +115,87 @@ class Informer:
         return unsubscribe
 
     async def run(self) -> None:
-        pause = FIRST_PAUSE_SECONDS
+        try:
+            await self._follow()
+        finally:
+            if self.state is not State.GONE:
+                self.state = State.STOPPED
+            self._settled.set()
+
+    # -- within ------------------------------------------------------------------------------------------------------
+
+    async def _follow(self) -> None:
+        """List and watch in turns. `version` is how far the store is; None means that only a list can tell."""
         version: str | None = None
         while True:
             try:
                 if version is None:
                     version = await self._list()
-                async for seen in self._watch(version):
-                    version = seen
-                    pause = FIRST_PAUSE_SECONDS
+                async with aclosing(self._watch(version)) as seen:
+                    async for reached in seen:
+                        version = reached
+                        self._backoff.reset()
                 continue
-            except Expired:
+            except Expired as error:
+                # also when a list's page token is too old: then the next one asks for all at once
+                self._page_size = PAGE_SIZE if version is not None else 0
                 version = None
-                continue
+                wait = self._backoff.again_now_or_later()
+                self._note(error)
             except NotFound as error:
                 if await self._is_gone():
-                    log.info("kind is gone", extra={"resource": self.resource.group_resource})
+                    log.info("kind is gone", extra=self._about())
                     self.state = State.GONE
-                    self._settled.set()
                     return
-                wait = self._failed(error, pause)
                 version = None
+                wait = self._failed(error)
             except TooManyRequests as error:
-                wait = max(self._failed(error, pause), error.retry_after_seconds or 0)
+                wait = max(self._failed(error), error.retry_after_seconds or 0)
             except (ApiError, Unreachable) as error:
-                wait = self._failed(error, pause)
+                wait = self._failed(error)
+                if _is_ahead(error):
+                    version = None  # the server was restored from a backup
+            except Exception as error:
+                # what cannot be read (a proxy's page, a broken line): nothing of it may end this informer
+                log.exception("list or watch failed unexpectedly", extra=self._about())
+                version = None
+                wait = self._failed(error)
             await asyncio.sleep(wait)
-            pause = min(pause * 2, LAST_PAUSE_SECONDS)
 
-    def _failed(self, error: Exception, pause: float) -> float:
+    def _failed(self, error: Exception) -> float:
+        if self._backoff.failures == 0:
+            log.info("watch broke: %s", error, extra=self._about())
+        self._note(error)
+        return self._backoff.next()
+
+    def _note(self, error: Exception) -> None:
         self.last_error = str(error)
-        log.debug("watch broke: %s", error, extra={"resource": self.resource.group_resource})
-        return pause * (1 + self._rng.random() / 2)
+
+    def _about(self) -> dict[str, str]:
+        return {"resource": self.resource.group_resource, "server": self._client.server}
 
     async def _is_gone(self) -> bool:
         """A 404 may come from a server that is just starting; discovery decides."""
+        discovery = self._client.discovery
         try:
-            await self._client.discovery.refresh()
+            await discovery.refresh()
         except (ApiError, Unreachable):
             return False
-        discovery = self._client.discovery
         return discovery.complete and discovery.known(self.resource.gvk) is None
 
     async def _list(self) -> str:
-        page = await self._client.list(self.resource, self._namespace, labels=self._labels, fields=self._fields)
+        async with self._gate or nullcontext():
+            page = await self._client.list(
+                self.resource, self._namespace, labels=self._labels, fields=self._fields, page_size=self._page_size
+            )
+        self._page_size = PAGE_SIZE
         initial = self.state is not State.SYNCED
         present: set[Key] = set()
-        for item in page.items:
+        for number, item in enumerate(page.items, 1):
             present.add(item.key)
             self._put(item, initial=initial)
+            if number % ITEMS_AT_ONCE == 0:
+                await asyncio.sleep(0)
         # what the server no longer has was deleted while nobody watched
         for key in set(self.store.keys()) - present:
             self._remove(key)
@@ -160,28 +205,56 @@ class Informer:
         return page.resource_version
 
     async def _watch(self, version: str) -> AsyncGenerator[str, None]:
-        """Yield the version after each event."""
-        async with self._client.watch(
-            self.resource,
-            self._namespace,
-            labels=self._labels,
-            fields=self._fields,
-            resource_version=version,
-        ) as events:
-            async for event in events:
-                if event.type == "DELETED":
-                    self._remove(event.item.key)
-                elif event.type != "BOOKMARK":
-                    self._put(event.item, initial=False)
-                yield event.item.meta.resource_version
+        """Yield the version after each event. Waits a little before it ends when the server closes at once."""
+        loop = asyncio.get_running_loop()
+        opened = loop.time()
+        count = 0
+        try:
+            async with self._client.watch(
+                self.resource,
+                self._namespace,
+                labels=self._labels,
+                fields=self._fields,
+                resource_version=version,
+            ) as events:
+                self.connected = True
+                self.last_error = ""
+                async for event in events:
+                    count += 1
+                    if count % ITEMS_AT_ONCE == 0:
+                        await asyncio.sleep(0)
+                    if self._take(event, version):
+                        version = event.item.meta.resource_version or version
+                        yield version
+        finally:
+            self.connected = False
+        if count == 0 and loop.time() - opened < SHORT_WATCH_SECONDS:
+            await asyncio.sleep(self._backoff.next())
+
+    def _take(self, event: WatchEvent, reached: str) -> bool:
+        """Bring one event into the store. False for what a server repeats, which must not turn time back."""
+        item = event.item
+        version = item.meta.resource_version
+        if event.type == "DELETED":
+            known = self.store.get(item.key)
+            if known is not None and _is_older(version, known.meta.resource_version):
+                return False  # made again since
+            self._remove(item.key)
+            return not _is_older(version, reached)
+        if version == reached or _is_older(version, reached):
+            return False
+        if event.type != "BOOKMARK":
+            self._put(item, initial=False)
+        return True
 
     def _put(self, item: Item, *, initial: bool) -> None:
         known = self.store.get(item.key)
-        if known is not None and known.meta.resource_version == item.meta.resource_version:
-            return
-        if known is not None and known.meta.uid != item.meta.uid:
-            # deleted and made again while nobody watched: two objects, two changes
-            self._remove(item.key)
+        if known is not None:
+            if known.meta.resource_version == item.meta.resource_version and known.meta.uid == item.meta.uid:
+                return
+            if known.meta.uid != item.meta.uid:
+                # deleted and made again while nobody watched: two objects, two changes
+                self._remove(item.key)
         if self._transform is not None:
             item = self._transform(item)
         old = self.store.put(item)
@@ -201,4 +274,19 @@ class Informer:
             subscriber(change)
         except Exception:
             # one subscriber's fault must not cost the others their events
-            log.exception("subscriber failed", extra={"resource": self.resource.group_resource})
+            log.exception("subscriber failed", extra=self._about())
+
+
+def _is_older(version: str, than: str) -> bool:
+    """Versions compare as numbers where they are numbers; other words, of aggregated servers, tell nothing."""
+    return version.isdecimal() and than.isdecimal() and int(version) < int(than)
+
+
+def _is_ahead(error: Exception) -> bool:
+    """We know a version that the server has yet to reach."""
+    if not isinstance(error, ServerError):
+        return False
+    causes: list[Any] = error.details.get("causes") or []
+    return "Too large resource version" in error.message or any(
+        cause.get("reason") == "ResourceVersionTooLarge" for cause in causes
+    )

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import suppress
+from typing import Protocol
+from weakref import WeakSet
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from hansa.kube.metrics import REQUESTS as REQUESTS  # the client counts; one registry serves both layers
 
@@ -52,3 +57,39 @@ async def watch_loop_lag() -> None:
         due = loop.time() + LAG_PROBE_SECONDS
         await asyncio.sleep(LAG_PROBE_SECONDS)
         LOOP_LAG_SECONDS.observe(max(0.0, loop.time() - due))
+
+
+class Depth(Protocol):
+    """What a queue tells of itself."""
+
+    name: str
+
+    def __len__(self) -> int: ...
+
+    @property
+    def delayed(self) -> int: ...
+
+
+QUEUES: WeakSet[Depth] = WeakSet()
+"""All queues there are; those without a name are not shown."""
+
+
+class _QueueCollector(Collector):
+    """Reads the queues when somebody asks, so that adding a key costs nothing."""
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        waiting = GaugeMetricFamily("hansa_queue_depth", "Keys that wait.", labels=["queue"])
+        delayed = GaugeMetricFamily("hansa_queue_delayed", "Keys that wait for their time.", labels=["queue"])
+        sums: dict[str, list[int]] = {}
+        for queue in list(QUEUES):
+            if queue.name:
+                of_name = sums.setdefault(queue.name, [0, 0])
+                of_name[0] += len(queue)
+                of_name[1] += queue.delayed
+        for name, (depth, later) in sorted(sums.items()):
+            waiting.add_metric([name], depth)
+            delayed.add_metric([name], later)
+        return [waiting, delayed]
+
+
+REGISTRY.register(_QueueCollector())

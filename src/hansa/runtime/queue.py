@@ -2,15 +2,18 @@
 
 A key that is added while it is being worked on waits until that is done, so no change is lost and no two workers meet
 on one object. Keys have two lanes; the low one is served when the high one is empty, and one time in eight regardless,
-so that it never starves.
+so that it never starves. Within a lane groups (clusters, say) take turns, and no group has more than its limit of
+workers, so that one dead member cannot keep all of them waiting.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Hashable
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
+
+from hansa.runtime import metrics
 
 K = TypeVar("K", bound=Hashable)
 
@@ -20,7 +23,10 @@ LOW_LANE_EVERY = 8
 
 
 class Queue(Generic[K]):
-    """A work queue. Must be used within one event loop."""
+    """A work queue. Must be used within one event loop.
+
+    `group` tells which keys belong together; `group_limit` is how many keys of one group are worked on at a time.
+    """
 
     def __init__(
         self,
@@ -28,18 +34,24 @@ class Queue(Generic[K]):
         *,
         first_backoff_seconds: float = FIRST_BACKOFF_SECONDS,
         last_backoff_seconds: float = LAST_BACKOFF_SECONDS,
+        group: Callable[[K], Hashable] | None = None,
+        group_limit: int | None = None,
     ) -> None:
         self.name = name
         self._first = first_backoff_seconds
         self._last = last_backoff_seconds
-        self._lanes: tuple[deque[K], deque[K]] = (deque(), deque())
+        self._group = group
+        self._limit = group_limit if group is not None else None
+        self._lanes: tuple[_Lane[K], _Lane[K]] = (_Lane(), _Lane())
         self._dirty: dict[K, bool] = {}  # waiting, or to be done again; the value: only in the low lane
         self._processing: set[K] = set()
+        self._busy: Counter[Hashable] = Counter()  # keys being worked on by group, where there is a limit
         self._failures: dict[K, int] = {}
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._turn = 0
-        self._quiet: asyncio.Future[None] | None = None
+        self._quiet: list[asyncio.Future[None]] = []
+        metrics.QUEUES.add(self)
 
     def __len__(self) -> int:
         return len(self._dirty)
@@ -56,17 +68,11 @@ class Queue(Generic[K]):
     def add(self, key: K, *, low: bool = False) -> None:
         """Have `key` worked on. A key that waits in the low lane moves up when it is added without `low`."""
         waiting_low = self._dirty.get(key)
-        if waiting_low is not None:
-            if waiting_low and not low:
-                self._dirty[key] = False
-                if key not in self._processing:
-                    self._lanes[0].append(key)  # its entry in the low lane is skipped when it comes up
-                    self._wake()
+        if waiting_low is not None and (low or not waiting_low):
             return
-        self._dirty[key] = low
+        self._dirty[key] = low  # after a move up, the entry in the low lane is skipped when it comes up
         if key not in self._processing:
-            self._lanes[low].append(key)
-            self._wake()
+            self._push(key, low)
 
     def add_after(self, key: K, seconds: float, *, low: bool = False) -> None:
         """Add `key` later; of several times for one key, the earliest holds."""
@@ -117,18 +123,23 @@ class Queue(Generic[K]):
     def done(self, key: K) -> None:
         """`key` has been worked on; if it was added meanwhile, it waits again."""
         self._processing.discard(key)
-        if not self._processing and self._quiet is not None and not self._quiet.done():
-            self._quiet.set_result(None)
+        if self._limit is not None:
+            self._release(self._group_of(key))
         low = self._dirty.get(key)
         if low is not None:
-            self._lanes[low].append(key)
-            self._wake()
+            self._push(key, low)
+        if not self._processing:
+            for quiet in self._quiet:
+                if not quiet.done():
+                    quiet.set_result(None)
+            self._quiet.clear()
 
     async def wait_processed(self, seconds: float) -> None:
         """Wait until no key is being worked on, at most `seconds`."""
         if self._processing:
-            self._quiet = asyncio.get_running_loop().create_future()
-            await asyncio.wait([self._quiet], timeout=seconds)
+            quiet = asyncio.get_running_loop().create_future()
+            self._quiet.append(quiet)
+            await asyncio.wait([quiet], timeout=seconds)
 
     def close(self) -> None:
         """Drop delayed keys."""
@@ -136,20 +147,45 @@ class Queue(Generic[K]):
             timer.cancel()
         self._timers.clear()
 
+    # -- within ------------------------------------------------------------------------------------------------------
+
+    def _group_of(self, key: K) -> Hashable:
+        return self._group(key) if self._group is not None else None
+
+    def _push(self, key: K, low: bool) -> None:
+        self._lanes[low].push(self._group_of(key), key)
+        self._wake()
+
     def _pop(self) -> K | None:
         self._turn += 1
         order = (1, 0) if self._turn % LOW_LANE_EVERY == 0 else (0, 1)
-        for lane in order:
-            entries = self._lanes[lane]
-            while entries:
-                key = entries.popleft()
+        for number in order:
+            lane = self._lanes[number]
+            while (entry := lane.pop()) is not None:
+                group, key = entry
                 # an entry is stale when its key moved to the other lane, or was taken from there
-                if key in self._processing or self._dirty.get(key) is not bool(lane):
+                if key in self._processing or self._dirty.get(key) is not bool(number):
                     continue
                 del self._dirty[key]
                 self._processing.add(key)
+                if self._limit is not None:
+                    self._take(group, self._limit)
                 return key
         return None
+
+    def _take(self, group: Hashable, limit: int) -> None:
+        self._busy[group] += 1
+        if self._busy[group] >= limit:
+            for lane in self._lanes:
+                lane.park(group)
+
+    def _release(self, group: Hashable) -> None:
+        self._busy[group] -= 1
+        if self._busy[group] <= 0:
+            del self._busy[group]
+        # a list: both lanes must hear of it
+        if any([lane.unpark(group) for lane in self._lanes]):  # noqa: C419
+            self._wake()
 
     def _due(self, key: K, low: bool) -> None:
         self._timers.pop(key, None)
@@ -161,3 +197,39 @@ class Queue(Generic[K]):
             if not waiter.done():
                 waiter.set_result(None)
                 return
+
+
+class _Lane(Generic[K]):
+    """Waiting keys by group; groups take turns. A parked group keeps its keys but gets no turn."""
+
+    def __init__(self) -> None:
+        self._ring: OrderedDict[Hashable, deque[K]] = OrderedDict()
+        self._parked: dict[Hashable, deque[K]] = {}
+
+    def push(self, group: Hashable, key: K) -> None:
+        waiting = self._parked.get(group)
+        if waiting is None:
+            waiting = self._ring.get(group)
+        if waiting is None:
+            waiting = self._ring[group] = deque()
+        waiting.append(key)
+
+    def pop(self) -> tuple[Hashable, K] | None:
+        for group, waiting in self._ring.items():
+            key = waiting.popleft()
+            if waiting:
+                self._ring.move_to_end(group)
+            else:
+                del self._ring[group]
+            return group, key
+        return None
+
+    def park(self, group: Hashable) -> None:
+        self._parked[group] = self._ring.pop(group, None) or deque()
+
+    def unpark(self, group: Hashable) -> bool:
+        """Give the group turns again, if it had none; whether it has keys that wait."""
+        waiting = self._parked.pop(group, None)
+        if waiting:
+            self._ring[group] = waiting
+        return group in self._ring
