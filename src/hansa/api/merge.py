@@ -27,6 +27,7 @@ from hansa.api.structured import (
     misfits,
     regrouped,
     remove,
+    settled,
     with_named,
 )
 from hansa.api.topology import Topology, topology_of
@@ -159,7 +160,7 @@ def apply(
         result, after = step.run(force=True)
     if result is not None and who in after:
         after[who] = replace(after[who], time=now)
-    result = copy_json(current if result is None else result)  # it shares parts with what it was merged from
+    result = settled(current if result is None else result)  # a copy: it shares parts with what it was merged from
     _keep_last_applied(result, config, manager)
     managers.write(result, after)
     return result

@@ -19,12 +19,17 @@ class StructureError(ValueError):
     """An object does not fit its schema so far that it could be merged."""
 
 
-class _Absent:
+class _Mark:
+    def __init__(self, name: str) -> None:
+        self._name = name
+
     def __repr__(self) -> str:
-        return "ABSENT"
+        return self._name
 
 
-ABSENT: Final = _Absent()
+ABSENT: Final = _Mark("ABSENT")
+EMPTIED: Final = _Mark("EMPTIED")
+"""In place of a map or list that lost all it had: null while fields are compared, and gone from the result."""
 
 
 class Comparison(NamedTuple):
@@ -76,11 +81,12 @@ def fields_of(value: Any, node: Topology) -> FieldSet:
 
 
 def _collect(value: Any, node: Topology, path: Path, found: FieldSet) -> None:
+    value = None if value is EMPTIED else value
     if map_of(node, value):
         for name, inner in value.items():
             below = (*path, fieldset.field(name))
             _collect(inner, node.field(name) or DEDUCED, below, found)
-            if inner is None or inner == {} or not node.names(name):
+            if inner is None or inner is EMPTIED or inner == {} or not node.names(name):
                 fieldset.insert(found, below)
     elif list_of(node, value):
         elements = [element_of(node, item) for item in value]
@@ -103,6 +109,7 @@ def compare(old: Any, new: Any, node: Topology) -> Comparison:
 
 
 def _compare(old: Any, new: Any, node: Topology, path: Path, result: Comparison) -> None:
+    new = None if new is EMPTIED else new
     if old is new:
         return
     maps = map_of(node, old), map_of(node, new)
@@ -231,12 +238,7 @@ def _merge_lists(old: list[Any], new: list[Any], node: Topology) -> list[Any]:
 
 
 def remove(value: Any, fields: FieldSet, node: Topology) -> Any:
-    """`value` without the fields of the set and what is below them; maps and lists that this empties go too."""
-    left = _remove(value, fields, node)
-    return {} if left is ABSENT else left
-
-
-def _remove(value: Any, fields: FieldSet, node: Topology) -> Any:
+    """`value` without the fields of the set and what is below them; what this empties becomes EMPTIED."""
     if map_of(node, value):
         kept: dict[str, Any] = {}
         for name, inner in value.items():
@@ -244,13 +246,12 @@ def _remove(value: Any, fields: FieldSet, node: Topology) -> Any:
             if below is not None:
                 if fieldset.is_member(below):
                     continue
-                inner = _remove(inner, below, node.field(name) or DEDUCED)
-            if inner is not ABSENT:
-                kept[name] = inner
-        return kept or ABSENT
+                inner = remove(inner, below, node.field(name) or DEDUCED)
+            kept[name] = inner
+        return kept or EMPTIED
     if list_of(node, value):
-        return _remove_items(value, fields, node) or ABSENT
-    return value if node.form in ("scalar", "any") and not isinstance(value, dict | list) else ABSENT
+        return _remove_items(value, fields, node) or EMPTIED
+    return EMPTIED if isinstance(value, dict | list) or value is None else value
 
 
 def _remove_items(value: list[Any], fields: FieldSet, node: Topology) -> list[Any]:
@@ -260,10 +261,18 @@ def _remove_items(value: list[Any], fields: FieldSet, node: Topology) -> list[An
         if below is not None:
             if fieldset.is_member(below):
                 continue
-            item = _remove(item, below, node.element or DEDUCED)
-        if item is not ABSENT:
-            kept.append(item)
+            item = remove(item, below, node.element or DEDUCED)
+        kept.append(item)
     return kept
+
+
+def settled(value: Any) -> Any:
+    """A copy without what was emptied."""
+    if isinstance(value, dict):
+        return {name: settled(inner) for name, inner in value.items() if inner is not EMPTIED}
+    if isinstance(value, list):
+        return [settled(item) for item in value if item is not EMPTIED]
+    return {} if value is EMPTIED else value
 
 
 def with_named(fields: FieldSet, node: Topology | None) -> FieldSet:
