@@ -151,7 +151,7 @@ class Admission:
     async def mutate(self, request: AdmissionRequest) -> Outcome:
         """Call before `prepare_*`; the outcome's object wants defaults again. The given one stays as it is."""
         try:
-            if request.operation == "CREATE" and request.object is not None:
+            if request.operation in ("CREATE", "UPDATE") and request.object is not None:
                 request = self._completed(request)
             elif request.operation == "DELETE":
                 why = plugins.refuse_delete(request.resource, request.subresource, request.name)

@@ -83,7 +83,7 @@ class ServiceAllocator:
 
     def _write(self, service: Json, before: Json, dry_run: bool) -> list[FieldError]:
         spec: Json = service["spec"]
-        held = _Held(self, before)
+        held = _Held(self, before, dry_run)
         errors = self._families(spec, before) or held.addresses(spec) or held.ports(spec)
         if errors or dry_run:
             held.release()
@@ -157,7 +157,7 @@ class ServiceAllocator:
         range_ = self._range_of(address)
         if range_ is None:
             listed = ", ".join(str(r.network) for r in self._ranges if r.network.version == ip_address(address).version)
-            return f"The provided IP ({address}) is not in the valid range. The range of valid IPs is {listed}"
+            return f"the provided IP ({address}) is not in the valid range. The range of valid IPs is {listed}"
         if address in range_.used:
             return "provided IP is already allocated"
         range_.used.add(address)
@@ -209,8 +209,9 @@ class ServiceAllocator:
 class _Held:
     """What one write has taken so far, beyond what the old object (`before`, a spec) had."""
 
-    def __init__(self, allocator: ServiceAllocator, before: Json) -> None:
+    def __init__(self, allocator: ServiceAllocator, before: Json, dry_run: bool) -> None:
         self._allocator = allocator
+        self._dry_run = dry_run  # a given port is not looked at then, as in Kubernetes
         self._before = before
         self._addresses: list[str] = []
         self._ports: list[tuple[str, int]] = []
@@ -248,7 +249,7 @@ class _Held:
         for index, port in enumerate(spec.get("ports") or ()):
             protocol, number = port.get("protocol", "TCP"), port.get("nodePort", 0)
             if number:
-                if (protocol, number) in mine:
+                if (protocol, number) in mine or self._dry_run:
                     continue
                 why = self._allocator.claim_port(number, protocol)
                 if why:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from hansa.api.meta import GVK, Json
-from hansa.apiserver import faults, subresources
+from hansa.api.strategic import StrategicError, strategic_merge
+from hansa.apiserver import applying, faults, subresources
 from hansa.apiserver.body import MAX_BODY_BYTES, decode_any
 from hansa.apiserver.context import Call, Context
 from hansa.apiserver.writes import Result, Writes
@@ -40,7 +41,11 @@ class Patches:
             raise faults.Fault(422, "Invalid", text)
         patch = decode_any(call.request.body, "application/json")
         change = self._change(call, media, patch)
-        return await self._writes.replace(call, lambda obj: self._patched(call, obj, change))
+        if isinstance(patch, dict) and media == MERGE:
+            self._writes.check_fields(call, patch, call.request.body, media)
+        return await self._writes.replace(
+            call, lambda obj: self._patched(call, obj, change, check=media != MERGE), patched=True
+        )
 
     def _change(self, call: Call, media: str, patch: Any) -> Callable[[Json], Any]:
         if media == JSON_PATCH:
@@ -56,8 +61,8 @@ class Patches:
             return lambda obj: apply_merge_patch(obj, patch)
         return lambda obj: _strategically_merged(call, obj, patch)
 
-    def _patched(self, call: Call, obj: Json, change: Callable[[Json], Any]) -> Json:
-        version, uid = obj["metadata"]["resourceVersion"], obj["metadata"]["uid"]
+    def _patched(self, call: Call, obj: Json, change: Callable[[Json], Any], *, check: bool) -> Json:
+        version = obj["metadata"]["resourceVersion"]
         if call.target.subresource == "scale":
             scale = change(subresources.scale_of(call, obj))
             return subresources.set_scale(call, obj, scale)
@@ -66,16 +71,10 @@ class Patches:
             raise faults.bad_request("the patch leaves no object")
         meta = patched["metadata"]
         self._check_identity(call, patched)
-        if meta.get("resourceVersion") == version:
-            # the patch names no version: whatever is current is patched
-            meta.pop("resourceVersion")
-        elif not meta.get("resourceVersion"):
-            meta.pop("resourceVersion", None)
-        if meta.get("uid") == uid:
-            meta.pop("uid")
-        self._writes.check_fields(call, patched, b"{}", "")
+        if check:
+            self._writes.check_fields(call, patched, b"{}", "")
         # a patch works on what is there now, so the kind's demand for a version does not hold
-        meta.setdefault("resourceVersion", version)
+        meta["resourceVersion"] = meta.get("resourceVersion") or version
         return patched
 
     def _check_identity(self, call: Call, patched: Json) -> None:
@@ -87,8 +86,6 @@ class Patches:
             raise faults.bad_request("the kind or apiVersion of an object cannot be changed")
 
     async def _apply(self, call: Call) -> Result:
-        from hansa.apiserver import applying
-
         return await applying.apply(self._context, self._writes, call)
 
 
@@ -102,8 +99,6 @@ def _json_patched(call: Call, obj: Json, patch: list[Any]) -> Any:
 
 
 def _strategically_merged(call: Call, obj: Json, patch: Json) -> Json:
-    from hansa.api.strategic import StrategicError, strategic_merge
-
     try:
         return strategic_merge(obj, patch, call.served.schema() or {})
     except StrategicError as error:

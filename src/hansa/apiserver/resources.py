@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 
 from hansa.api import builtin
 from hansa.api.meta import GVK, Json, Resource
@@ -71,9 +72,11 @@ class Resources:
 
     def __init__(self) -> None:
         self._served: dict[tuple[str, str, str], Served] = {}
+        self._kinds: dict[GVK, Served] = {}
+        self._group_kinds: dict[tuple[str, str], Served] = {}
         self.generation = 0
-        for entry in builtin.builtin_resources():
-            self._add(_builtin(entry))
+        for served in _builtins():
+            self._add(served)
 
     def __iter__(self) -> Iterable[Served]:  # type: ignore[override]
         return iter(self._served.values())
@@ -85,11 +88,11 @@ class Resources:
         return self._served.get((group, version, plural))
 
     def of_kind(self, gvk: GVK) -> Served | None:
-        return next((s for s in self._served.values() if s.gvk == gvk), None)
+        return self._kinds.get(gvk)
 
     def of_group_kind(self, group: str, kind: str) -> Served | None:
         """Any version of a kind."""
-        return next((s for s in self._served.values() if s.resource.group == group and s.resource.kind == kind), None)
+        return self._group_kinds.get((group, kind))
 
     def equivalents(self, resource: Resource) -> list[Resource]:
         """The other versions (or groups) under which the same objects are served."""
@@ -121,12 +124,10 @@ class Resources:
 
     def replace(self, definition: str, versions: Iterable[Served]) -> None:
         """What the CustomResourceDefinition `definition` serves now."""
-        self._served = {
-            key: served
-            for key, served in self._served.items()
-            if served.custom is None or served.custom.definition != definition
-        }
-        for served in versions:
+        kept = [s for s in self._served.values() if s.custom is None or s.custom.definition != definition]
+        for table in (self._served, self._kinds, self._group_kinds):
+            table.clear()
+        for served in (*kept, *versions):
             self._add(served)
         self.generation += 1
 
@@ -136,6 +137,8 @@ class Resources:
     def _add(self, served: Served) -> None:
         resource = served.resource
         self._served[(resource.group, resource.version, resource.plural)] = served
+        self._kinds.setdefault(resource.gvk, served)
+        self._group_kinds.setdefault((resource.group, resource.kind), served)
 
 
 def version_priority(version: str) -> tuple[int, int, int, str]:
@@ -151,6 +154,12 @@ def version_priority(version: str) -> tuple[int, int, int, str]:
                 break
             return (stage_order[stage], -int(digits), -int(number or 0), "")
     return (3, 0, 0, version)
+
+
+@cache
+def _builtins() -> tuple[Served, ...]:
+    """Shared by all servers of a process."""
+    return tuple(_builtin(entry) for entry in builtin.builtin_resources())
 
 
 def _builtin(entry: builtin.BuiltinResource) -> Served:

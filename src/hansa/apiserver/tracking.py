@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hansa.api import merge
 from hansa.api.meta import Json
 from hansa.apiserver.context import Call
 from hansa.base.patch import equal_json
@@ -9,12 +10,33 @@ from hansa.base.patch import equal_json
 
 def created(call: Call, obj: Json, now: str) -> None:
     """Record who set the fields of a new object."""
-    del call, obj, now
+    _track(call, None, obj, now)
 
 
 def updated(call: Call, obj: Json, old: Json, now: str) -> None:
     """Record who changed fields."""
-    del call, obj, old, now
+    _track(call, old, obj, now)
+
+
+def _track(call: Call, old: Json | None, obj: Json, now: str) -> None:
+    tracked = merge.update_managed_fields(
+        old,
+        obj,
+        call.served.schema(),
+        manager=call.manager,
+        api_version=call.gvk.api_version,
+        now=now,
+        subresource=call.target.subresource,
+        ignored=ignored(call),
+    )
+    obj["metadata"] = tracked["metadata"]
+
+
+def ignored(call: Call) -> merge.FieldSet:
+    """The fields that this request's endpoint cannot set."""
+    custom = call.served.custom
+    has_status = call.rules.has_status if custom is None else custom.has_status
+    return merge.ignored_fields(call.target.subresource, has_status=has_status)
 
 
 def unchanged(obj: Json, old: Json) -> bool:

@@ -17,13 +17,14 @@ from hansa.apiserver import faults, subresources, tracking
 from hansa.apiserver.admission import AdmissionRequest, Operation, Outcome
 from hansa.apiserver.body import JSON, decode, duplicate_fields
 from hansa.apiserver.builtin import WriteContext, to_storage, to_version
+from hansa.apiserver.builtin.shape import ShapeError
 from hansa.apiserver.context import Call, Context
 from hansa.apiserver.resources import Served
 from hansa.apiserver.storage import Entry
 from hansa.base.clock import rfc3339
 from hansa.base.field import FieldError
 from hansa.base.names import random_suffix
-from hansa.base.patch import equal_json
+from hansa.base.patch import copy_json, equal_json
 
 GENERATE_ATTEMPTS = 8
 CONFLICT_ATTEMPTS = 5
@@ -57,9 +58,9 @@ class Writes:
         self._check_namespace(call)
         self._stamp(call, obj)
         self._default(call, obj)
-        outcome = await context.admission.mutate(self._admission(call, "CREATE", obj, None, dry_run))
-        obj = self._admitted(call, outcome, obj)
-        self._default(call, obj)
+        obj = self._mutated(
+            call, await context.admission.mutate(self._admission(call, "CREATE", obj, None, dry_run)), obj
+        )
         call.rules.prepare_create(obj, WriteContext(context.clock.now(), call.user, dry_run, call.target.subresource))
         if served.custom is not None:
             _prepare_custom_create(served, obj)
@@ -105,21 +106,25 @@ class Writes:
             if not call.rules.create_on_update or target.subresource:
                 raise faults.not_found(call.served.resource, target.name)
             return replace(await self.store_new(call, obj), code=201)
-        return await self.replace(call, lambda _: obj)
+        conditional = bool(obj["metadata"].get("resourceVersion"))
+        return await self.replace(call, lambda _: copy_json(obj), patched=not conditional)
 
-    async def replace(self, call: Call, change: Update, *, applied: bool = False) -> Result:
-        """Store what `change` makes of the current object. `change` runs again when somebody else was faster.
+    async def replace(self, call: Call, change: Update, *, applied: bool = False, patched: bool = False) -> Result:
+        """Store what `change` makes of the current object.
 
-        An object that carries no resourceVersion of its own after `change` is written unconditionally.
+        `patched` says that the change is one of the current object, whatever that is: it runs again when somebody
+        else was faster. `applied` says that managed fields are set already.
         """
         for _ in range(CONFLICT_ATTEMPTS):
             entry = self._existing(call)
-            result = await self._replace_once(call, entry, change, applied)
+            result = await self._replace_once(call, entry, change, applied, patched)
             if result is not None:
                 return result
         raise faults.modified(call.served.resource, call.target.name)
 
-    async def _replace_once(self, call: Call, entry: Entry, change: Update, applied: bool) -> Result | None:
+    async def _replace_once(
+        self, call: Call, entry: Entry, change: Update, applied: bool, patched: bool
+    ) -> Result | None:
         """None when the object changed meanwhile and the change may be tried again."""
         context, served, target = self._context, call.served, call.target
         dry_run = target.query.dry_run
@@ -146,9 +151,9 @@ class Writes:
             raise faults.conflict(served.resource, target.name, why)
         _keep_system_fields(obj, old)
         self._default(call, obj)
-        outcome = await context.admission.mutate(self._admission(call, "UPDATE", obj, old, dry_run))
-        obj = self._admitted(call, outcome, obj)
-        self._default(call, obj)
+        obj = self._mutated(
+            call, await context.admission.mutate(self._admission(call, "UPDATE", obj, old, dry_run)), obj
+        )
         call.rules.prepare_update(obj, old, target.subresource)
         if served.custom is not None:
             _prepare_custom_update(served, obj, old, target.subresource)
@@ -163,7 +168,7 @@ class Writes:
         if current is not entry:
             if allocated:
                 context.allocator.rollback(old, obj)
-            if version or current is None:
+            if current is None or not patched:
                 raise faults.modified(served.resource, target.name)
             return None
         return Result(200, self._commit(call, obj, old, entry, dry_run))
@@ -289,7 +294,10 @@ class Writes:
     def _default(self, call: Call, obj: Json) -> None:
         custom = call.served.custom
         if custom is None:
-            call.rules.default(obj)
+            try:
+                call.rules.default(obj)
+            except ShapeError as error:
+                raise faults.bad_request(f"{self._strict_prefix(call, obj)}{error}") from error
             return
         if not custom.preserves_unknown:
             schemas.prune(obj, custom.schema)
@@ -353,6 +361,13 @@ class Writes:
         if outcome.denial is not None:
             raise faults.Fault.of(outcome.denial)
         return obj if outcome.object is None else outcome.object
+
+    def _mutated(self, call: Call, outcome: Outcome, obj: Json) -> Json:
+        """The object as mutating admission left it, with defaults again where it was changed."""
+        changed = self._admitted(call, outcome, obj)
+        if changed is not obj:
+            self._default(call, changed)
+        return changed
 
     def _existing(self, call: Call) -> Entry:
         entry = self._context.entry(call.served, call.target.namespace, call.target.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hansa.api.meta import GVK, Json
-from hansa.apiserver.builtin.checks import each, label_selector
+from hansa.apiserver.builtin.checks import IMMUTABLE, each, label_selector
 from hansa.apiserver.builtin.fallback import CREATED, CREATED_AT, NAME
 from hansa.apiserver.builtin.kind import column, make
 from hansa.apiserver.builtin.objectmeta import path_segment_name, subdomain_name, validate_meta, validate_meta_update
@@ -18,10 +18,11 @@ GROUP = "rbac.authorization.k8s.io"
 
 def _rules(obj: Json, *, namespaced: bool) -> list[FieldError]:
     errors: list[FieldError] = []
+    late: list[FieldError] = []  # what Kubernetes checks by declaration comes after the rest
     for index, rule in enumerate(obj.get("rules") or ()):
         path = f"rules[{index}]"
         if not rule.get("verbs"):
-            errors.append(required(f"{path}.verbs", "verbs must contain at least one value"))
+            late.append(required(f"{path}.verbs"))
         urls = rule.get("nonResourceURLs")
         if urls:
             here = f"{path}.nonResourceURLs"
@@ -43,7 +44,7 @@ def _rules(obj: Json, *, namespaced: bool) -> list[FieldError]:
             errors.append(required("aggregationRule.clusterRoleSelectors", text))
         for index, selector in enumerate(selectors or ()):
             errors += label_selector(selector, f"aggregationRule.clusterRoleSelectors[{index}]")
-    return errors
+    return errors + late
 
 
 def _default_binding(obj: Json) -> None:
@@ -126,7 +127,7 @@ def _kind(kind: str, *, namespaced: bool) -> KindRules:
         if binding:
             errors += validate_meta_update(new, old)
             if new.get("roleRef") != old.get("roleRef"):
-                errors.append(invalid("roleRef", _shown(new["roleRef"]), "cannot change roleRef"))
+                errors.append(invalid("roleRef", _shown(new["roleRef"]), IMMUTABLE))
             return errors
         return errors + validate_meta_update(new, old)
 

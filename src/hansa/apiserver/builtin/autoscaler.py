@@ -67,10 +67,11 @@ def _checks(obj: Json) -> list[FieldError]:
     low, high = spec.get("minReplicas"), spec.get("maxReplicas", 0)
     metrics: list[Json] = spec.get("metrics") or []
     errors: list[FieldError] = []
+    late: list[FieldError] = []  # what Kubernetes checks by declaration comes after the rest
     if low is not None and low < 0:
         errors.append(invalid("spec.minReplicas", low, "must be greater than or equal to 0"))
     if high == 0:
-        errors.append(required("spec.maxReplicas", "must be set and greater than 0"))
+        late.append(required("spec.maxReplicas"))
     elif high < 0:
         errors.append(invalid("spec.maxReplicas", high, "must be greater than or equal to 1"))
     if low is not None and high < low:
@@ -85,7 +86,7 @@ def _checks(obj: Json) -> list[FieldError]:
     for field in ("scaleUp", "scaleDown"):
         if behavior.get(field) is not None:
             errors += _rules(behavior[field], f"spec.behavior.{field}")
-    return errors
+    return errors + late
 
 
 def _reference(reference: Json, path: str) -> list[FieldError]:
@@ -129,6 +130,9 @@ def _source(source: Json, field: str, path: str) -> list[FieldError]:
     elif target["type"] not in ("Utilization", "Value", "AverageValue"):
         text = "must be either Utilization, Value, or AverageValue"
         errors.append(invalid(f"{path}.target.type", target["type"], text))
+    if field == "pods" and target.get("averageValue") is None:
+        text = "must specify a positive target averageValue"
+        errors.append(required(f"{path}.target.averageValue", text))
     if field in ("resource", "containerResource"):
         utilization, average = target.get("averageUtilization"), target.get("averageValue")
         if utilization is not None and utilization < 1:
@@ -256,7 +260,7 @@ def _decoded(text: str | None) -> Any:
 
 def _create_v1(obj: Json, context: WriteContext) -> None:
     del context
-    obj["metadata"].pop("generation", None)
+    obj["metadata"]["generation"] = 1
     obj["status"] = {"currentReplicas": 0, "desiredReplicas": 0}
 
 
@@ -300,12 +304,14 @@ RULES: dict[GVK, KindRules] = {
         status_checks=_status_checks,
         status=True,
         empty_status={"desiredReplicas": 0, "currentMetrics": None},
+        counted=("spec",),
         columns=_COLUMNS,
     ),
     _V1: make(
         _V1,
         defaults=_default_v1,
         status=True,
+        counted=("spec",),
         columns=_V1_COLUMNS,
         prepare_create=_create_v1,
         validate_create=_validate_v1,

@@ -54,8 +54,14 @@ def immutable(new: Any, old: Any, path: str) -> list[FieldError]:
     return [] if new == old else [invalid(path, new, IMMUTABLE)]
 
 
+def label_faults(value: str) -> list[str]:
+    """Of a DNS label; a name that is only wrong by its dots is told so."""
+    faults = dns1123_label(value)
+    return ["must not contain dots"] if faults and "." in value and not dns1123_subdomain(value) else faults
+
+
 def label(value: str, path: str) -> list[FieldError]:
-    return each(path, value, dns1123_label(value))
+    return each(path, value, label_faults(value))
 
 
 def subdomain(value: str, path: str) -> list[FieldError]:
@@ -171,7 +177,7 @@ def endpoint_ip(value: str, path: str) -> list[FieldError]:
         return [invalid(path, value, "must be a valid IP address")]
     errors: list[FieldError] = []
     if address.is_unspecified:
-        errors.append(invalid(path, value, "may not be unspecified (0.0.0.0 or ::)"))
+        errors.append(invalid(path, value, f"may not be unspecified ({value})"))
     if address.is_loopback:
         errors.append(invalid(path, value, "may not be in the loopback range (127.0.0.0/8, ::1/128)"))
     if address.is_link_local:

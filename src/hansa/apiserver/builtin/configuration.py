@@ -11,7 +11,7 @@ from hansa.api.meta import GVK, Json
 from hansa.apiserver.builtin.checks import config_key_faults, each, immutable
 from hansa.apiserver.builtin.fallback import CREATED, NAME
 from hansa.apiserver.builtin.kind import column, make
-from hansa.apiserver.builtin.objectmeta import label_name
+from hansa.apiserver.builtin.objectmeta import STANDARD_FINALIZERS, label_name
 from hansa.apiserver.builtin.rules import WriteContext
 from hansa.base.field import FieldError, forbidden, invalid, required, too_long
 from hansa.base.names import qualified_name
@@ -20,7 +20,6 @@ LARGEST = 1 << 20
 _ACCOUNT_TOKEN = "kubernetes.io/service-account-token"
 _ACCOUNT_NAME = "kubernetes.io/service-account.name"
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
-_FINALIZERS = frozenset(("kubernetes", "orphan", "foregroundDeletion"))
 _NEEDED = {
     "kubernetes.io/tls": ("tls.crt", "tls.key"),
     "kubernetes.io/dockercfg": (".dockercfg",),
@@ -152,7 +151,7 @@ def _namespace(obj: Json) -> list[FieldError]:
     errors: list[FieldError] = []
     for finalizer in (obj.get("spec") or {}).get("finalizers") or ():
         errors += each("spec.finalizers", finalizer, qualified_name(finalizer))
-        if "/" not in finalizer and finalizer not in _FINALIZERS:
+        if "/" not in finalizer and finalizer not in STANDARD_FINALIZERS:
             text = "name is neither a standard finalizer name nor is it fully qualified"
             errors.append(invalid("spec.finalizers", finalizer, text))
     return errors

@@ -27,6 +27,7 @@ from hansa.apiserver.builtin.checks import (
     user_id,
 )
 from hansa.apiserver.builtin.resource_checks import validate_requirements
+from hansa.apiserver.builtin.shape import internal
 from hansa.base.field import FieldError, duplicate, forbidden, invalid, not_supported, required
 
 PROTOCOLS = ("SCTP", "TCP", "UDP")
@@ -45,6 +46,20 @@ VOLUME_FIELDS = ("metadata.annotations", "metadata.labels", "metadata.name", "me
 _KNOWN_FIELDS = frozenset((*_ENV_FIELDS, *VOLUME_FIELDS))
 _RESOURCE_FIELDS = tuple(
     f"{side}.{name}" for side in ("limits", "requests") for name in ("cpu", "ephemeral-storage", "memory")
+)
+_CONTEXT_FIELDS = (
+    "capabilities",
+    "privileged",
+    "sELinuxOptions",
+    "windowsOptions",
+    "runAsUser",
+    "runAsGroup",
+    "runAsNonRoot",
+    "readOnlyRootFilesystem",
+    "allowPrivilegeEscalation",
+    "procMount",
+    "seccompProfile",
+    "appArmorProfile",
 )
 _HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc", "sleep")
 
@@ -500,11 +515,22 @@ def validate_security_context(context: Json, host_users: bool, path: str) -> lis
     if context.get("allowPrivilegeEscalation") is False:
         if context.get("privileged"):
             text = "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"
-            errors.append(invalid(path, context, text))
+            errors.append(invalid(path, _shown(context), text))
         if "CAP_SYS_ADMIN" in ((context.get("capabilities") or {}).get("add") or ()):
             text = "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN"
-            errors.append(invalid(path, context, text))
+            errors.append(invalid(path, _shown(context), text))
     return errors + profile(context.get("appArmorProfile"), "AppArmor", f"{path}.appArmorProfile")
+
+
+def _shown(context: Json) -> Json:
+    """A security context as Kubernetes' internal type prints it."""
+    shown = internal(context, _CONTEXT_FIELDS)
+    for field in ("SeccompProfile", "AppArmorProfile"):
+        if shown[field] is not None:
+            shown[field] = internal(shown[field], ("type", "localhostProfile"))
+    if shown["Capabilities"] is not None:
+        shown["Capabilities"] = internal(shown["Capabilities"], ("add", "drop"))
+    return shown
 
 
 def profile(value: Any, what: str, path: str) -> list[FieldError]:

@@ -12,6 +12,7 @@ from hansa.apiserver.builtin.pod_checks import validate_template
 from hansa.apiserver.builtin.pod_defaults import default_template
 from hansa.apiserver.builtin.rules import WriteContext
 from hansa.apiserver.builtin.selectors import selects
+from hansa.apiserver.builtin.shape import internal
 from hansa.apiserver.builtin.workload import always_restarts, amount, status_counts, status_of, template_columns
 from hansa.base.field import FieldError, invalid, not_supported, required
 
@@ -61,7 +62,8 @@ def _strategy(strategy: Json) -> list[FieldError]:
     if strategy.get("type") == "OnDelete":
         return []
     if strategy.get("type") != "RollingUpdate":
-        return [not_supported("spec.updateStrategy", strategy, ["RollingUpdate", "OnDelete"])]
+        shown = internal(strategy, ("type", "rollingUpdate"))
+        return [not_supported("spec.updateStrategy", shown, ["RollingUpdate", "OnDelete"])]
     if rolling is None:
         return [required(path)]
     errors: list[FieldError] = []

@@ -7,6 +7,7 @@ from hansa.apiserver.builtin.checks import at_most_100_percent, immutable, int_o
 from hansa.apiserver.builtin.fallback import CREATED, NAME
 from hansa.apiserver.builtin.kind import column, make
 from hansa.apiserver.builtin.pod_defaults import default_template
+from hansa.apiserver.builtin.shape import internal
 from hansa.apiserver.builtin.workload import (
     amount,
     replicas_of,
@@ -75,7 +76,8 @@ def _strategy(strategy: Json) -> list[FieldError]:
                 errors.append(invalid(f"{path}.rollingUpdate.maxUnavailable", unavailable, text))
             return errors + at_most_100_percent(unavailable, f"{path}.rollingUpdate.maxUnavailable")
         case _:
-            return [not_supported(path, strategy, ["Recreate", "RollingUpdate"])]
+            shown = internal(strategy, ("type", "rollingUpdate"))
+            return [not_supported(path, shown, ["Recreate", "RollingUpdate"])]
 
 
 def _update(new: Json, old: Json) -> list[FieldError]:

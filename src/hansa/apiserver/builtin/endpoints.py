@@ -8,9 +8,9 @@ from ipaddress import ip_address
 from hansa.api.meta import GVK, Json
 from hansa.apiserver.builtin.cells import NONE, UNSET
 from hansa.apiserver.builtin.checks import (
+    IMMUTABLE,
     each,
     endpoint_ip,
-    immutable,
     ip,
     label,
     one_of,
@@ -19,7 +19,7 @@ from hansa.apiserver.builtin.checks import (
     subdomain,
 )
 from hansa.apiserver.builtin.fallback import CREATED, NAME
-from hansa.apiserver.builtin.generation import update_counted
+from hansa.apiserver.builtin.generation import bump, keep_generation
 from hansa.apiserver.builtin.kind import column, make
 from hansa.apiserver.builtin.objectmeta import subdomain_name, validate_meta, validate_meta_update
 from hansa.base.field import FieldError, duplicate, invalid, required, too_many
@@ -27,6 +27,7 @@ from hansa.base.names import label_value
 
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
 _SHOWN = 3
+_COUNTED = ("endpoints", "ports", "addressType")
 
 
 def _default_endpoints(obj: Json) -> None:
@@ -54,7 +55,7 @@ def _endpoints(obj: Json) -> list[FieldError]:
 
 def _address(address: Json, path: str) -> list[FieldError]:
     value = address.get("ip", "")
-    errors = ip(value, f"{path}.ip") or endpoint_ip(value, f"{path}.ip")
+    errors = ip(value, f"{path}.ip") + endpoint_ip(value, f"{path}.ip")
     if address.get("hostname"):
         errors += label(address["hostname"], f"{path}.hostname")
     if address.get("nodeName") is not None:
@@ -143,7 +144,7 @@ def _endpoint(endpoint: Json, kind: str, path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     addresses = endpoint.get("addresses") or []
     if not addresses:
-        errors.append(required(f"{path}.addresses", "must contain at least 1 address"))
+        errors.append(required(f"{path}.addresses"))
     elif len(addresses) > 100:
         errors.append(too_many(f"{path}.addresses", len(addresses), 100))
     for index, address in enumerate(addresses):
@@ -180,8 +181,19 @@ def _create_slice(obj: Json) -> list[FieldError]:
 def _update_slice(new: Json, old: Json, subresource: str) -> list[FieldError]:
     del subresource
     errors = _create_slice(new)
-    errors += immutable(new.get("addressType"), old.get("addressType"), "addressType")
+    if new.get("endpoints") == old.get("endpoints"):  # what was stored may stay
+        errors = [fault for fault in errors if not fault.field.startswith("endpoints")]
+    if new.get("addressType") != old.get("addressType"):
+        errors.append(invalid("addressType", None, IMMUTABLE))
     return errors + [fault for fault in validate_meta_update(new, old) if fault not in errors]
+
+
+def _prepare_slice(new: Json, old: Json, subresource: str) -> None:
+    del subresource
+    keep_generation(new, old)
+    labels = (new["metadata"].get("labels"), old["metadata"].get("labels"))
+    if labels[0] != labels[1] or any(new.get(field) != old.get(field) for field in _COUNTED):
+        bump(new, old)
 
 
 def _ports_text(obj: Json) -> str:
@@ -209,7 +221,7 @@ RULES = {
     _SLICE: make(
         _SLICE,
         defaults=_default_slice,
-        counted=("endpoints", "ports", "addressType"),
+        counted=_COUNTED,
         columns=(
             NAME,
             column("AddressType", lambda o: o.get("addressType", "")),
@@ -219,6 +231,6 @@ RULES = {
         ),
         validate_create=_create_slice,
         validate_update=_update_slice,
-        prepare_update=update_counted(("endpoints", "ports", "addressType")),
+        prepare_update=_prepare_slice,
     ),
 }

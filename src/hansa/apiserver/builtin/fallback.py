@@ -31,7 +31,9 @@ def _default(gvk: GVK) -> KindRules:
             convert(obj)
 
     def create(obj: Json) -> list[FieldError]:
-        return validate_meta(obj, namespaced="namespace" in (obj.get("metadata") or {}), name=subdomain_name)
+        return validate_meta(
+            obj, namespaced="namespace" in (obj.get("metadata") or {}), name=subdomain_name, custom=True
+        )
 
     def update(new: Json, old: Json, subresource: str) -> list[FieldError]:
         del subresource

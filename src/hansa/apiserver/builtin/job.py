@@ -74,6 +74,8 @@ def _prepare_create(job: Json, context: WriteContext) -> None:
         labels.setdefault(key, meta.get("name", ""))
     for key in _UID_LABELS:
         labels.setdefault(key, meta.get("uid", ""))
+    if not meta.get("labels"):
+        meta["labels"] = dict(labels)  # a job without labels of its own has its template's
     selector: Json = spec.setdefault("selector", {})
     selector.setdefault("matchLabels", {}).setdefault(_UID_LABELS[1], meta.get("uid", ""))
 
@@ -180,25 +182,28 @@ def _update(new: Json, old: Json) -> list[FieldError]:
         text = "can only be modified in tandem with spec.parallelism"
         errors.append(invalid("spec.completions", spec["completions"], text))
     errors += immutable(spec.get("selector"), before.get("selector"), "spec.selector")
-    errors += immutable(*_templates(new, old), "spec.template")
+    errors += _template_changes(new, old)
     for field in ("completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"):
         errors += immutable(spec.get(field), before.get(field), f"spec.{field}")
     return errors
 
 
-def _templates(new: Json, old: Json) -> tuple[Json, Json]:
-    """The two templates; for a suspended job that has not started, without what may still change."""
+def _template_changes(new: Json, old: Json) -> list[FieldError]:
+    """The template stays; a suspended job that has not started may still change where and with what it will run."""
     status: Json = old.get("status") or {}
     if not old["spec"].get("suspend") or status.get("startTime"):
-        return new["spec"]["template"], old["spec"]["template"]
+        return immutable(new["spec"]["template"], old["spec"]["template"], "spec.template")
 
     def bare(template: Json) -> Json:
         meta = {k: v for k, v in (template.get("metadata") or {}).items() if k not in ("labels", "annotations")}
         free = ("nodeSelector", "tolerations", "schedulingGates", "affinity")
         spec = {k: v for k, v in template["spec"].items() if k not in free}
+        for field in ("containers", "initContainers"):
+            if field in spec:
+                spec[field] = [{k: v for k, v in c.items() if k != "resources"} for c in spec[field]]
         return {"metadata": meta, "spec": spec}
 
-    return bare(new["spec"]["template"]), bare(old["spec"]["template"])
+    return immutable(bare(new["spec"]["template"]), bare(old["spec"]["template"]), "spec.template.spec")
 
 
 def _status_checks(new: Json, old: Json) -> list[FieldError]:

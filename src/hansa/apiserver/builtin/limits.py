@@ -5,6 +5,7 @@ from __future__ import annotations
 from hansa.api.meta import GVK, Json
 from hansa.apiserver.builtin.checks import each, immutable, one_of
 from hansa.apiserver.builtin.fallback import CREATED, CREATED_AT, NAME
+from hansa.apiserver.builtin.generation import create_counted
 from hansa.apiserver.builtin.kind import column, make
 from hansa.apiserver.builtin.objectmeta import subdomain_name, validate_meta
 from hansa.apiserver.builtin.resource_checks import (
@@ -221,13 +222,13 @@ RULES = {
         defaults=_default_class,
         validate_create=_create_class,
         update_checks=_class_update,
-        counted=("value", "preemptionPolicy", "globalDefault", "description"),
+        prepare_create=create_counted,
         columns=(
             NAME,
             column("Value", lambda o: o.get("value", 0), "integer"),
             column("Global-Default", lambda o: bool(o.get("globalDefault")), "boolean"),
             CREATED,
-            column("PreemptionPolicy", lambda o: o.get("preemptionPolicy", ""), wide=True),
+            column("PreemptionPolicy", lambda o: o.get("preemptionPolicy", "")),
         ),
     ),
 }

@@ -10,6 +10,7 @@ from hansa.apiserver.builtin.checks import (
     cidr,
     each,
     immutable,
+    label_faults,
     label_selector,
     port_name_faults,
     port_number,
@@ -19,9 +20,10 @@ from hansa.apiserver.builtin.checks import (
 from hansa.apiserver.builtin.fallback import CREATED, NAME
 from hansa.apiserver.builtin.kind import column, make
 from hansa.apiserver.builtin.objectmeta import subdomain_name, validate_meta
+from hansa.apiserver.builtin.rules import Column
 from hansa.apiserver.builtin.service import balancer_addresses
 from hansa.base.field import FieldError, forbidden, invalid, not_supported, required, too_long
-from hansa.base.names import dns1123_label, dns1123_subdomain, path_segment
+from hansa.base.names import dns1123_subdomain, path_segment
 
 _PATH_TYPES = ("Exact", "ImplementationSpecific", "Prefix")
 _BAD_IN_PATH = ("//", "/./", "/../", "%2f", "%2F")
@@ -117,24 +119,24 @@ def _backend(backend: Json, path: str) -> list[FieldError]:
                 errors += each(f"{path}.resource.{field}", resource[field], path_segment(resource[field]))
         return errors
     if service is None:
-        return [required(path, "resource or service backend is required")]
-    return _service_backend(service, f"{path}.service")
+        return [invalid(path, "", "resource or service backend is required")]
+    return _service_backend(service, path)
 
 
 def _service_backend(service: Json, path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     name = service.get("name", "")
     if not name:
-        errors.append(required(f"{path}.name"))
+        errors.append(required(f"{path}.service.name"))
     else:
-        errors += each(f"{path}.name", name, dns1123_label(name))
+        errors += each(f"{path}.service.name", name, label_faults(name))
     port: Json = service.get("port") or {}
     if port.get("name") and port.get("number"):
         errors.append(invalid(path, "", "cannot set both port name & port number"))
     elif port.get("name"):
-        errors += each(f"{path}.port.name", port["name"], port_name_faults(port["name"]))
+        errors += each(f"{path}.service.port.name", port["name"], port_name_faults(port["name"]))
     elif port.get("number"):
-        errors += port_number(port["number"], f"{path}.port.number")
+        errors += port_number(port["number"], f"{path}.service.port.number")
     else:
         errors.append(required(path, "port name or number is required"))
     return errors
@@ -176,7 +178,7 @@ def _hosts(obj: Json) -> str:
 
 def _default_class(obj: Json) -> None:
     parameters = (obj.get("spec") or {}).get("parameters")
-    if parameters is not None and "scope" not in parameters:
+    if parameters is not None and parameters.get("scope") is None:
         parameters["scope"] = "Cluster"
 
 
@@ -347,7 +349,7 @@ RULES = {
         full_recheck=True,
         counted=("spec",),
         columns=(
-            column("Name", _class_name),
+            Column("Name", lambda o, now: _class_name(o), format="name", description=NAME.description),
             column("Controller", lambda o: (o.get("spec") or {}).get("controller", "")),
             column("Parameters", _parameters),
             CREATED,

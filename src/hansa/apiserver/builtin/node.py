@@ -42,7 +42,7 @@ def _checks(obj: Json) -> list[FieldError]:
     errors: list[FieldError] = []
     seen: set[tuple[str, str]] = set()
     for index, taint in enumerate(spec.get("taints") or ()):
-        path = f"spec.taints[{index}]"
+        path = f"metadata.taints[{index}]"
         key, value, effect = taint.get("key", ""), taint.get("value", ""), taint.get("effect", "")
         errors += each(f"{path}.key", key, qualified_name(key))
         faults = label_value(value)
@@ -50,8 +50,10 @@ def _checks(obj: Json) -> list[FieldError]:
             errors.append(invalid(f"{path}.value", value, ";".join(faults)))
         errors += supported(effect, EFFECTS, f"{path}.effect") if effect else [required(f"{path}.effect")]
         if (key, effect) in seen:
-            shown = {name: taint[name] for name in ("key", "value", "effect") if name in taint}
-            errors.append(duplicate(path, shown))
+            shown = {"Key": key, "Value": value, "Effect": effect, "TimeAdded": taint.get("timeAdded")}
+            found = duplicate(path, shown)
+            text = f"{found.message}: taints must be unique by key and effect pair"
+            errors.append(FieldError(path, found.reason, text))
         seen.add((key, effect))
     for index, block in enumerate(spec.get("podCIDRs") or ()):
         errors += cidr(block, f"spec.podCIDRs[{index}]")

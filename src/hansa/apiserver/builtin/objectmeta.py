@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from hansa.api.meta import Json
-from hansa.apiserver.builtin.checks import each, immutable, labels, nonnegative
+from hansa.apiserver.builtin.checks import each, immutable, label_faults, labels, nonnegative
 from hansa.apiserver.builtin.rules import NameCheck
+from hansa.apiserver.builtin.shape import in_order
 from hansa.base.field import FieldError, forbidden, invalid, not_supported, required, too_long
 from hansa.base.names import dns1035_label, dns1123_label, dns1123_subdomain, path_segment, qualified_name
 
 ANNOTATIONS_LIMIT = 256 * 1024
+STANDARD_FINALIZERS = frozenset(("kubernetes", "orphan", "foregroundDeletion"))
 _UNCHANGEABLE = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
 
 
@@ -22,7 +24,7 @@ def subdomain_name(name: str, prefix: bool) -> list[str]:
 
 
 def label_name(name: str, prefix: bool) -> list[str]:
-    return dns1123_label(_masked(name, prefix))
+    return label_faults(_masked(name, prefix))
 
 
 def label_1035_name(name: str, prefix: bool) -> list[str]:
@@ -40,8 +42,13 @@ def any_name(name: str, prefix: bool) -> list[str]:
     return []
 
 
-def validate_meta(obj: Json, *, namespaced: bool, name: NameCheck, path: str = "metadata") -> list[FieldError]:
-    """Faults of an object's metadata on creation (and of what stays checked on update)."""
+def validate_meta(
+    obj: Json, *, namespaced: bool, name: NameCheck, path: str = "metadata", custom: bool = False
+) -> list[FieldError]:
+    """Faults of an object's metadata on creation (and of what stays checked on update).
+
+    `custom`: custom resources may have finalizers without a domain.
+    """
     meta: Json = obj.get("metadata") or {}
     errors: list[FieldError] = []
     prefix, given = meta.get("generateName", ""), meta.get("name", "")
@@ -72,6 +79,11 @@ def validate_meta(obj: Json, *, namespaced: bool, name: NameCheck, path: str = "
         errors += _finalizers(meta["finalizers"], f"{path}.finalizers")
     if meta.get("managedFields"):
         errors += _managed(meta["managedFields"], f"{path}.managedFields")
+    if not custom:
+        text = "name is neither a standard finalizer name nor is it fully qualified"
+        for index, finalizer in enumerate(meta.get("finalizers") or ()):
+            if "/" not in finalizer and finalizer not in STANDARD_FINALIZERS:
+                errors.append(invalid(f"{path}.finalizers[{index}]", finalizer, text))
     return errors
 
 
@@ -112,7 +124,7 @@ def _owners(owners: list[Json], path: str) -> list[FieldError]:
                     'Only one reference can have Controller set to true. Found "true" in references for '
                     f"{controller} and {current}"
                 )
-                errors.append(invalid(path, owners, text))
+                errors.append(invalid(path, in_order(owners, "meta.OwnerReference"), text))
             else:
                 controller = current
     return errors

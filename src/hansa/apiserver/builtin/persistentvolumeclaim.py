@@ -6,13 +6,15 @@ from typing import Any
 
 from hansa.api.meta import GVK, Json
 from hansa.apiserver.builtin.cells import UNSET
-from hansa.apiserver.builtin.checks import each, immutable, label_selector, one_of, subdomain, supported
+from hansa.apiserver.builtin.checks import IMMUTABLE, each, immutable, label_selector, one_of, subdomain, supported
 from hansa.apiserver.builtin.fallback import CREATED, NAME
 from hansa.apiserver.builtin.kind import column, make
 from hansa.apiserver.builtin.pod_defaults import default_claim_spec
 from hansa.apiserver.builtin.resource_checks import quantity, validate_name
+from hansa.apiserver.builtin.rules import WriteContext
 from hansa.apiserver.builtin.scheduling_checks import validate_node_selector
 from hansa.apiserver.builtin.volume_checks import host_path, nfs
+from hansa.base.clock import rfc3339
 from hansa.base.field import FieldError, forbidden, invalid, not_supported, required
 from hansa.base.names import dns1123_subdomain, qualified_name
 
@@ -152,8 +154,8 @@ def _volume(obj: Json) -> list[FieldError]:
     capacity: Json = spec.get("capacity") or {}
     if not capacity:
         errors.append(required("spec.capacity"))
-    elif "storage" not in capacity or len(capacity) > 1:
-        errors.append(not_supported("spec.capacity", dict(capacity), ["storage"]))
+    if "storage" not in capacity or len(capacity) > 1:
+        errors.append(not_supported("spec.capacity", spec.get("capacity"), ["storage"]))
     for name, amount in capacity.items():
         path = f"spec.capacity[{name}]"
         errors += validate_name(name, path)
@@ -220,25 +222,21 @@ def _default_class(obj: Json) -> None:
 
 def _class(obj: Json) -> list[FieldError]:
     provisioner = obj.get("provisioner", "")
-    errors: list[FieldError] = []
-    if not provisioner:
-        errors.append(required("provisioner", provisioner))
-    else:
-        errors += each("provisioner", provisioner, qualified_name(provisioner.lower()))
+    errors = each("provisioner", provisioner, qualified_name(provisioner.lower())) if provisioner else []
     for key in obj.get("parameters") or {}:
         if not key:
             errors.append(invalid("parameters", key, "field can not be empty."))
     errors += supported(obj.get("reclaimPolicy", ""), ("Delete", "Retain"), "reclaimPolicy")
-    return errors + one_of(obj.get("volumeBindingMode", ""), ("Immediate", "WaitForFirstConsumer"), "volumeBindingMode")
+    errors += one_of(obj.get("volumeBindingMode", ""), ("Immediate", "WaitForFirstConsumer"), "volumeBindingMode")
+    return errors if provisioner else [*errors, required("provisioner")]
 
 
 def _class_update(new: Json, old: Json) -> list[FieldError]:
-    text = "updates to {} are forbidden."
     return [
-        forbidden(field, text.format(field))
-        for field in ("parameters", "provisioner", "reclaimPolicy")
+        invalid(field, None, IMMUTABLE)
+        for field in ("provisioner", "parameters", "reclaimPolicy", "volumeBindingMode")
         if new.get(field) != old.get(field)
-    ] + immutable(new.get("volumeBindingMode"), old.get("volumeBindingMode"), "volumeBindingMode")
+    ]
 
 
 def _modes_text(modes: list[str] | None) -> str:
@@ -268,6 +266,27 @@ def _claim_reference(obj: Json) -> str:
     return f"{reference.get('namespace', '')}/{reference.get('name', '')}" if reference else ""
 
 
+def _create_claim(obj: Json, context: WriteContext) -> None:
+    del context
+    obj["metadata"].pop("generation", None)
+    obj["status"] = {"phase": "Pending"}
+    spec = obj["spec"]
+    source, reference = spec.get("dataSource"), spec.get("dataSourceRef")
+    if source is not None and (source.get("apiGroup") or "", source.get("kind")) not in _DATA_SOURCES:
+        del spec["dataSource"]
+    elif source is not None and reference is None:
+        spec["dataSourceRef"] = dict(source)
+    elif source is None and reference is not None and not reference.get("namespace"):
+        if (reference.get("apiGroup") or "", reference.get("kind")) in _DATA_SOURCES:
+            spec["dataSource"] = {key: reference[key] for key in ("apiGroup", "kind", "name") if key in reference}
+
+
+def _create_volume(obj: Json, context: WriteContext) -> None:
+    obj["metadata"].pop("generation", None)
+    obj["status"] = {"phase": "Pending", "lastPhaseTransitionTime": rfc3339(context.now)}
+
+
+_DATA_SOURCES = (("", "PersistentVolumeClaim"), ("snapshot.storage.k8s.io", "VolumeSnapshot"))
 _CLAIM, _VOLUME = GVK("", "v1", "PersistentVolumeClaim"), GVK("", "v1", "PersistentVolume")
 _STORAGE_CLASS = GVK("storage.k8s.io", "v1", "StorageClass")
 _ATTRIBUTES = column("VolumeAttributesClass", lambda o: o["spec"].get("volumeAttributesClassName") or UNSET)
@@ -279,7 +298,7 @@ RULES = {
         checks=_claim,
         update_checks=_claim_update,
         status=True,
-        empty_status={"phase": "Pending"},
+        prepare_create=_create_claim,
         columns=(
             NAME,
             column("Status", _phase),
@@ -299,7 +318,7 @@ RULES = {
         checks=_volume,
         update_checks=_volume_update,
         status=True,
-        empty_status={"phase": "Pending"},
+        prepare_create=_create_volume,
         columns=(
             NAME,
             column("Capacity", lambda o: (o["spec"].get("capacity") or {}).get("storage", "0")),

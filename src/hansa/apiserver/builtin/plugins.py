@@ -45,6 +45,12 @@ def on_create(
         _tolerations(obj)
 
 
+def on_update(resource: Resource, subresource: str, obj: Json, enabled: frozenset[str]) -> None:
+    """Complete a changed object in place."""
+    if resource.plural == "pods" and not resource.group and not subresource and "DefaultTolerationSeconds" in enabled:
+        _tolerations(obj)
+
+
 def refuse_delete(resource: Resource, subresource: str, name: str) -> str | None:
     """Why an object may not be deleted."""
     if resource.plural == "namespaces" and not resource.group and not subresource and name in _KEPT_NAMESPACES:

@@ -16,6 +16,7 @@ from hansa.apiserver.builtin.pod_checks import image_whitespace, validate_pod_sp
 from hansa.apiserver.builtin.pod_defaults import default_pod, default_template
 from hansa.apiserver.builtin.resource_checks import quantity
 from hansa.apiserver.builtin.rules import WriteContext
+from hansa.base.clock import rfc3339
 from hansa.base.field import FieldError, forbidden, invalid, required
 
 _CHANGEABLE = (
@@ -52,7 +53,6 @@ def qos_class(spec: Json) -> str:
 
 
 def _prepare_create(pod: Json, context: WriteContext) -> None:
-    del context
     pod["metadata"]["generation"] = 1
     status: Json = {"phase": "Pending", "qosClass": qos_class(pod["spec"])}
     pod["status"] = status
@@ -62,7 +62,7 @@ def _prepare_create(pod: Json, context: WriteContext) -> None:
                 "type": "PodScheduled",
                 "status": "False",
                 "lastProbeTime": None,
-                "lastTransitionTime": None,
+                "lastTransitionTime": rfc3339(context.now),
                 "reason": "SchedulingGated",
                 "message": "Scheduling is blocked due to non-empty scheduling gates",
             }

@@ -437,7 +437,7 @@ def _keep_allocated(spec: Json, before: Json) -> None:
 def _drop_of_other_type(spec: Json, before: Json) -> None:
     """After a change of type, what only the old type has and the client did not touch goes."""
     if before.get("type") != "ExternalName" and spec.get("type") == "ExternalName":
-        for field in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
+        for field in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy"):
             if spec.get(field) == before.get(field):
                 spec.pop(field, None)
     if spec.get("type") not in ("NodePort", "LoadBalancer") and before.get("type") in ("NodePort", "LoadBalancer"):

@@ -125,11 +125,18 @@ def _time(value: Any) -> Any:
 def _micro_time(value: Any) -> Any:
     if type(value) is not str:
         raise _Misfit(_json_type(value), "string")
-    try:
-        return rfc3339_micro(parse_rfc3339(value))
-    except ValueError:
-        text = f'parsing time "{value}" as "2006-01-02T15:04:05.000000Z07:00": cannot parse "{value}" as "2006"'
-        raise _Misfit("", "", text) from None
+    match = _MICRO.match(value)
+    bad, wanted = (value, "2006") if match is None else (match["rest"], ".000000")
+    if match is not None and match[2]:
+        try:
+            return rfc3339_micro(parse_rfc3339(value))
+        except ValueError:
+            bad, wanted = value, "2006"
+    text = f'parsing time "{value}" as "2006-01-02T15:04:05.000000Z07:00": cannot parse "{bad}" as "{wanted}"'
+    raise _Misfit("", "", text)
+
+
+_MICRO = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?P<rest>\.\d{6}(Z|[+-]\d\d:\d\d)|.*)$")
 
 
 @lru_cache(maxsize=4096)
@@ -201,9 +208,13 @@ class _Struct:
         defaults: list[tuple[str, Any]] = []
         for name, code, flags, *default in fields:
             pointer = code.startswith("*")
-            droppable = bool(flags) and not pointer and (not code.startswith("@") or "z" in flags) and code not in "xqj"
+            droppable = not pointer and code not in "xqjtu"
+            if not flags:
+                droppable = code[0] in "[{"  # stored empty lists and maps come back as null
+            elif code.startswith("@"):
+                droppable = "z" in flags
             self.fields[name] = (_converter(code.lstrip("*")), droppable)
-            if not flags or (code.startswith("@") and "z" not in flags) or (code in "xq" and "z" not in flags):
+            if not flags or ("z" not in flags and (code.startswith("@") or code in "xqtu")):
                 always.append((name, code))
             if default and (default[0] or pointer):
                 defaults.append((name, default[0]))
@@ -339,3 +350,22 @@ def _describe(misfit: _Misfit) -> str:
     path = ".".join(reversed(misfit.path))
     found = misfit.found
     return f"json: cannot unmarshal {found} into Go struct field {misfit.struct}.{path} of type {misfit.wanted}"
+
+
+def in_order(value: Any, type_name: str) -> Any:
+    """A value with its fields in the order of its Go type, as error messages print it."""
+    if isinstance(value, list):
+        return [in_order(item, type_name) for item in value]
+    if not isinstance(value, dict):
+        return value
+    result: Json = {}
+    for name, code, *_ in _data()["types"][type_name]:
+        if name in value:
+            inner = code.lstrip("*[{")
+            result[name] = in_order(value[name], inner[1:]) if inner.startswith("@") else value[name]
+    return result
+
+
+def internal(value: Json | None, fields: tuple[str, ...]) -> Json:
+    """A value as Kubernetes' internal types print: every field, with a capital letter, null where there is none."""
+    return {f"{field[0].upper()}{field[1:]}": (value or {}).get(field) for field in fields}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hansa.api.meta import GVK, Json
 from hansa.apiserver.builtin.checks import (
     at_most_100_percent,
+    empty_selector,
     immutable,
     int_or_percent,
     label,
@@ -20,6 +21,7 @@ from hansa.apiserver.builtin.persistentvolumeclaim import default_claim, validat
 from hansa.apiserver.builtin.pod_checks import validate_template
 from hansa.apiserver.builtin.pod_defaults import default_template
 from hansa.apiserver.builtin.selectors import selects
+from hansa.apiserver.builtin.shape import internal
 from hansa.apiserver.builtin.workload import (
     always_restarts,
     amount,
@@ -93,8 +95,7 @@ def _template(spec: Json, selector: Json | None, claims: list[Json]) -> list[Fie
     meta = template.get("metadata") or {}
     path = "spec.template"
     errors: list[FieldError] = []
-    given = bool(selector and (selector.get("matchLabels") or selector.get("matchExpressions")))
-    if given and not selects(selector, meta.get("labels")):
+    if not (selector is not None and empty_selector(selector)) and not selects(selector, meta.get("labels")):
         text = "`selector` does not match template `labels`"
         errors.append(invalid(f"{path}.metadata.labels", meta.get("labels"), text))
     pod = dict(template["spec"])
@@ -132,7 +133,8 @@ def _strategy(strategy: Json) -> list[FieldError]:
                 errors += at_most_100_percent(unavailable, here)
             return errors
         case _:
-            return [invalid(path, strategy, "must be 'RollingUpdate' or 'OnDelete'")]
+            shown = internal(strategy, ("type", "rollingUpdate"))
+            return [invalid(path, shown, "must be 'RollingUpdate' or 'OnDelete'")]
 
 
 def _update(new: Json, old: Json) -> list[FieldError]:
@@ -178,7 +180,7 @@ RULES = {
         update_checks=_update,
         status_checks=_status,
         status=True,
-        empty_status={"replicas": 0},
+        empty_status={"replicas": 0, "availableReplicas": 0},
         counted=("spec",),
         columns=(
             NAME,

@@ -167,14 +167,14 @@ def _projected(source: Json, path: str) -> list[FieldError]:
                 errors += _downward_file(item, f"{here}.downwardAPI")
                 claim(item.get("path", ""), item.get("path", ""))
         if "serviceAccountToken" in projection:
-            errors += _token(projection["serviceAccountToken"], f"{here}.serviceAccountToken")
+            errors += _token(projection["serviceAccountToken"], f"{here}.serviceAccountToken", path)
             claim(projection["serviceAccountToken"].get("path", ""), projection["serviceAccountToken"].get("path", ""))
         if len(projection) > 1:
             errors.append(forbidden(here, "may not specify more than 1 volume type"))
     return errors
 
 
-def _token(token: Json, path: str) -> list[FieldError]:
+def _token(token: Json, path: str, volume: str) -> list[FieldError]:
     errors: list[FieldError] = []
     seconds = token.get("expirationSeconds", 0)
     if seconds < 600:
@@ -184,9 +184,9 @@ def _token(token: Json, path: str) -> list[FieldError]:
             invalid(f"{path}.expirationSeconds", seconds, "may not specify a duration larger than 2^32 seconds")
         )
     if not token.get("path"):
-        errors.append(required(f"{path}.path"))
+        errors.append(required(f"{volume}.path"))
     else:
-        errors += unreserved_path(token["path"], f"{path}.path")
+        errors += unreserved_path(token["path"], f"{volume}.path")
     return errors
 
 

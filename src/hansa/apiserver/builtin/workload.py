@@ -6,11 +6,12 @@ from typing import Any
 
 from hansa.api.meta import Json
 from hansa.apiserver.builtin.cells import images_of, names_of, selector_text, template_containers
-from hansa.apiserver.builtin.checks import is_percent, label_selector, nonnegative
+from hansa.apiserver.builtin.checks import empty_selector, is_percent, label_selector, nonnegative
 from hansa.apiserver.builtin.kind import column
 from hansa.apiserver.builtin.pod_checks import validate_template
 from hansa.apiserver.builtin.rules import Column
 from hansa.apiserver.builtin.selectors import selects
+from hansa.apiserver.builtin.shape import in_order
 from hansa.base.field import FieldError, forbidden, invalid, not_supported, required
 
 
@@ -31,9 +32,16 @@ def template_checks(spec: Json, kind: str, path: str = "spec") -> list[FieldErro
     here = f"{path}.template"
     errors: list[FieldError] = []
     labels = (template.get("metadata") or {}).get("labels")
-    if selector and (selector.get("matchLabels") or selector.get("matchExpressions")) and not selects(selector, labels):
+    if selector is not None and selector_is_broken(selector):
+        return [invalid(f"{path}.selector", in_order(selector, "meta.LabelSelector"), "invalid label selector")]
+    if not (selector is not None and empty_selector(selector)) and not selects(selector, labels):
         errors.append(invalid(f"{here}.metadata.labels", labels, "`selector` does not match template `labels`"))
     return errors + validate_template(template, here) + always_restarts(template, kind, here)
+
+
+def selector_is_broken(selector: Json) -> bool:
+    """It cannot be evaluated at all."""
+    return bool(label_selector(selector, "") if selector.get("matchExpressions") else ())
 
 
 def always_restarts(template: Json, kind: str, path: str) -> list[FieldError]:
@@ -50,7 +58,9 @@ def always_restarts(template: Json, kind: str, path: str) -> list[FieldError]:
 def amount(value: Any) -> int:
     """A count, or the number of a percentage."""
     if isinstance(value, str):
-        return int(value[:-1]) if is_percent(value) else 0
+        if is_percent(value):
+            return int(value[:-1])
+        return int(value) if value.lstrip("-").isdigit() else 0
     return value or 0
 
 
