@@ -31,10 +31,14 @@ async def init(hub: Client, say: Callable[[str], None], *, federated: Sequence[t
     say(f"applying {len(definitions)} custom resource definitions")
     await _apply(hub, definitions)
     await _wait_established(hub, [definition["metadata"]["name"] for definition in definitions])
-    say("applying namespaces, the service account and its permissions")
-    await _apply(hub, [*objects.namespaces(), objects.account(), *objects.permissions()])
-    say(f"enabling {len(federated)} federated types")
+    say("applying namespaces, the service account and its permissions, federated types")
+    await install(hub, federated)
+
+
+async def install(hub: Client, federated: Sequence[types.Enablement]) -> None:
+    """Everything but the definitions, which the hub must serve already."""
     await hub.discovery.refresh()
+    await _apply(hub, [*objects.namespaces(), objects.account(), *objects.permissions()])
     await _apply(hub, (one.type_config for one in federated))
 
 

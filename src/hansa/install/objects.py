@@ -10,6 +10,7 @@ from hansa.api import names
 from hansa.api.meta import Json
 
 ACCOUNT = "hansa"
+ACCOUNT_NAMESPACE = names.HANSA_NAMESPACE
 ROLE = "hansa"
 OWN_GROUPS = (
     "apps.karmada.io",

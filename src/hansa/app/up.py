@@ -1,0 +1,136 @@
+"""`hansa up`: a whole federation, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Mapping
+
+from hansa.api import scheme
+from hansa.api.cluster import Cluster
+from hansa.apiserver.message import UserInfo
+from hansa.app.control_plane import ControlPlane, Settings
+from hansa.app.embedded import EmbeddedFederation, topology
+from hansa.app.kubeconfigs import kubeconfig
+from hansa.app.state import FederationSpec, StateFolder
+from hansa.control.cluster.credentials import connect as connect_over_http
+from hansa.dialect.kubefed import types
+from hansa.install import objects
+from hansa.install.init import install
+from hansa.install.join import JoinRequest, join
+from hansa.kube.client import Client
+from hansa.kube.errors import ConfigError, NotFound
+from hansa.runtime import logs
+from hansa.runtime.clock import LoopClock
+
+READY_SECONDS = 60.0
+Say = Callable[[str], None]
+
+
+async def serve(folder: StateFolder, spec: FederationSpec, say: Say) -> None:
+    """Run until SIGINT or SIGTERM. Raises ConfigError when the folder is taken, or a port."""
+    if not folder.acquire():
+        raise ConfigError(f"{folder.directory} is in use by process {folder.owner()}")
+    try:
+        folder.record(spec)
+        logs.configure(stream=None)
+        if spec.real:
+            from hansa.app import real
+
+            await real.serve(folder, spec, say)
+        else:
+            await _serve_embedded(folder, spec, say)
+    finally:
+        folder.release()
+
+
+async def _serve_embedded(folder: StateFolder, spec: FederationSpec, say: Say) -> None:
+    clock = LoopClock()
+    federation = EmbeddedFederation(folder, spec.members, clock)
+    await federation.start(say)
+    try:
+        hub = federation.hub.client()
+        folder.write_private(folder.kubeconfig, kubeconfig([s.access for s in federation.servers.values()]))
+        await install(hub, types.enablements(types.NATIVE_TYPES))
+        account = UserInfo(
+            f"system:serviceaccount:{objects.ACCOUNT_NAMESPACE}:{objects.ACCOUNT}",
+            ("system:serviceaccounts", f"system:serviceaccounts:{objects.ACCOUNT_NAMESPACE}"),
+        )
+        urls = {server.url: server for server in federation.servers.values()}
+
+        def connect(cluster: Cluster, secret: Mapping[str, bytes]) -> Client:
+            """In process for our own members, over HTTP for others that were joined."""
+            server = urls.get(cluster.spec.api_endpoint)
+            token = secret.get("token", b"").decode()
+            return server.client_with_token(token) if server and token else connect_over_http(cluster, secret)
+
+        plane = ControlPlane(federation.hub.client(account), clock, connect, Settings())
+        async with plane.running():
+            say(f"joining {len(spec.members)} members")
+            await _join_all(federation, hub, spec)
+            await wait_ready(hub, spec.members, plane)
+            announce(folder, spec, say)
+            await stopped()
+            say("stopping")
+    finally:
+        await federation.stop()
+
+
+async def _join_all(federation: EmbeddedFederation, hub: Client, spec: FederationSpec) -> None:
+    joined = {item.meta.name for item in (await hub.list(scheme.CLUSTERS)).items}
+
+    async def one(position: int, name: str) -> None:
+        region, zones = topology(position)
+        server = federation.servers[name]
+        request = JoinRequest(
+            name,
+            server.url,
+            provider="simulated",
+            region=region,
+            zones=zones,
+            ca_data=server.identity.keys.authority.certificate,
+        )
+        await join(hub, server.client(), request, lambda _: None)
+
+    await asyncio.gather(*(one(i, name) for i, name in enumerate(spec.members) if name not in joined))
+
+
+async def wait_ready(hub: Client, members: tuple[str, ...], plane: ControlPlane) -> None:
+    """Until the caches are complete and every member is Ready. Raises ConfigError when that takes long."""
+    waiting = list(members)
+    for _ in range(int(READY_SECONDS / 0.05)):
+        if plane.ready:
+            waiting = [name for name in members if not await _is_ready(hub, name)]
+            if not waiting:
+                return
+        await asyncio.sleep(0.05)
+    raise ConfigError(f"not ready after {READY_SECONDS:g} s: {', '.join(waiting) or 'the control plane'}")
+
+
+async def _is_ready(hub: Client, name: str) -> bool:
+    try:
+        return (await hub.get(scheme.CLUSTERS, name)).as_(Cluster).ready
+    except NotFound:
+        return False
+
+
+def announce(folder: StateFolder, spec: FederationSpec, say: Say) -> None:
+    """Say that everything serves, and leave word of it in the folder."""
+    contexts = ", ".join(spec.servers)
+    summary = (
+        f"ready: export KUBECONFIG={folder.kubeconfig}\n"
+        f"contexts: {contexts}\n"
+        f"try:   kubectl --context hub get clusters\n"
+        f"stop:  hansa down --dir {folder.directory}"
+    )
+    folder.ready({"summary": summary, "members": list(spec.members)})
+    say(summary)
+
+
+async def stopped() -> None:
+    """Until SIGINT or SIGTERM."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
