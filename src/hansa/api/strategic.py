@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from hansa.api.builtin import resolve
 from hansa.api.meta import Json
+from hansa.base.gotext import go_text
 from hansa.base.patch import copy_json, equal_json
 
 PATCH = "$patch"
@@ -45,7 +46,7 @@ def _merge_map(original: Json, patch: Json, schema: Json) -> Json:
             return _plain(patch)
         if directive == "delete":
             return {}
-        raise StrategicError(f"unknown patch type: {directive} in map: {patch}")
+        raise StrategicError(f"unknown patch type: {directive} in map: {go_text(patch)}")
     result = dict(original)
     if RETAIN_KEYS in patch:
         _retain_keys(result, patch)
@@ -113,23 +114,35 @@ def _merge_in_order(result: Json, patch: Json, directive: str, schema: Json) -> 
         merged = _plain(new)
     else:
         merged = _merge_list(old, new, rule) if rule.strategy == "merge" else _plain(new)
-    result[name] = _ordered(merged or [], order, old or [], rule.key)
+    result[name] = _ordered(merged or [], order, _server_order(old or [], new or [], rule.key), rule.key)
+
+
+def _server_order(old: list[Any], new: list[Any], key: str) -> list[Any]:
+    """The order that counts for what the patch does not name: the old one, but elements that the patch deletes make
+    room for the first that it adds, behind those that stay."""
+    deleted = [item for item in new if isinstance(item, dict) and item.get(PATCH) == "delete"]
+    if not deleted or not key:
+        return old
+    left = [item for item in old if _place(deleted, item, key) is None]
+    added = [item for item in new if PATCH not in item and _place(left, item, key) is None]
+    return (left + added)[: len(old)]
 
 
 def _check_order(items: list[Any], order: list[Any], key: str) -> None:
     """What the patch holds must stand in the asked order, in the same sequence."""
     if not items or not order:
         return
-    position = 0
-    for item in items:
-        if isinstance(item, dict) and PATCH in item:
+    kept = [item for item in items if not (isinstance(item, dict) and item.get(PATCH) == "delete")]
+    checked = place = 0
+    while checked < len(kept) and place < len(order):
+        if isinstance(kept[checked], dict) and PATCH in kept[checked]:
+            checked += 1
             continue
-        while position < len(order) and not _same(item, order[position], key):
-            position += 1
-        if position == len(order):
-            text = "The order in patch list:\n%s\n doesn't match %s list:\n%s\n"
-            raise StrategicError(text % (items, "$setElementOrder", order))
-        position += 1
+        checked += _same(kept[checked], order[place], key)
+        place += 1
+    if checked < len(kept):  # also a directive at the end, as the real server has it
+        text = f"The order in patch list:\n{go_text(kept)}\n doesn't match $setElementOrder list:\n{go_text(order)}\n"
+        raise StrategicError(text)
 
 
 def _merge_list(old: list[Any], new: list[Any], rule: _Rule) -> list[Any]:
@@ -179,7 +192,7 @@ def _directed(old: list[Json], new: list[Json], key: str) -> tuple[list[Json], l
             case "merge":
                 raise StrategicError("merging lists cannot yet be specified in the patch")
             case other:
-                raise StrategicError(f"unknown patch type: {other} in map: {item}")
+                raise StrategicError(f"unknown patch type: {other} in map: {go_text(item)}")
     return ([], plain) if replaced else (old, plain)
 
 
@@ -221,8 +234,7 @@ def _sort(item: Any) -> str:
 
 
 def _no_key(item: Json, key: str) -> StrategicError:
-    shown = " ".join(f"{name}:{value}" for name, value in item.items())
-    return StrategicError(f"map: map[{shown}] does not contain declared merge key: {key}")
+    return StrategicError(f"map: {go_text(item)} does not contain declared merge key: {key}")
 
 
 # -- schemas ----------------------------------------------------------------------------------------------------------

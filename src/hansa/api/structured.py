@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from hansa.api import fieldset
 from hansa.api.fieldset import FieldSet, Path
 from hansa.api.topology import DEDUCED, Topology, list_of, map_of
+from hansa.base.gotext import go_text
 from hansa.base.patch import equal_json
 
 
@@ -324,7 +325,7 @@ def misfits(value: Any, node: Topology, path: str = "") -> Iterator[str]:
         return
     if node.form == "map":
         if not isinstance(value, dict):
-            yield f"{path}: expected map, got {_go(value)}"
+            yield f"{path}: expected map, got {go_text(value)}"
             return
         for name, inner in value.items():
             below = node.field(name)
@@ -335,12 +336,12 @@ def misfits(value: Any, node: Topology, path: str = "") -> Iterator[str]:
     elif node.form == "list":
         yield from _list_misfits(value, node, path)
     elif isinstance(value, dict | list):
-        yield f"{path}: expected scalar, got {_go(value)}"
+        yield f"{path}: expected scalar, got {go_text(value)}"
 
 
 def _list_misfits(value: Any, node: Topology, path: str) -> Iterator[str]:
     if not isinstance(value, list):
-        yield f"{path}: expected list, got {_go(value)}"
+        yield f"{path}: expected list, got {go_text(value)}"
         return
     seen: set[str] = set()
     for index, item in enumerate(value):
@@ -357,11 +358,3 @@ def _list_misfits(value: Any, node: Topology, path: str) -> Iterator[str]:
                 yield f"{path}: duplicate entries for key {shown}"
             seen.add(element)
         yield from misfits(item, node.element or DEDUCED, f"{path}{shown}")
-
-
-def _go(value: Any) -> str:
-    if isinstance(value, dict):
-        return f"map[{' '.join(f'{key}:{_go(inner)}' for key, inner in value.items())}]"
-    if isinstance(value, list):
-        return f"[{' '.join(_go(item) for item in value)}]"
-    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
