@@ -67,6 +67,10 @@ class Embedded:
     async def handle(self, request: Request) -> Response:
         return await self.server.handle(request)
 
+    def close_watches(self) -> None:
+        """End all watches after what is pending."""
+        self.server.close_watches()
+
     async def stop(self) -> None:
         """End watches and loops, and close the file."""
         self.server.close_watches()

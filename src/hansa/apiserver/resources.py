@@ -177,8 +177,15 @@ def _builtin(entry: builtin.BuiltinResource) -> Served:
         tuple(entry.verbs),
         {
             sub.name: Subresource(
-                sub.name, GVK(sub.group, sub.version, sub.kind) if sub.version else resource.gvk, tuple(sub.verbs)
+                sub.name, _subresource_kind(resource, sub), tuple(sub.verbs)
             )
             for sub in entry.subresources
         },
     )
+
+
+def _subresource_kind(resource: Resource, sub: builtin.Subresource) -> GVK:
+    """Discovery leaves out the group and version of a subresource where they are its resource's own."""
+    if sub.version:
+        return GVK(sub.group, sub.version, sub.kind)
+    return GVK(resource.group, resource.version, sub.kind)

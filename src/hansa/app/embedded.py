@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from hansa.api.crd import all_crds
 from hansa.api.meta import Json
 from hansa.apiserver.embedded import ADMIN, Embedded, start_embedded
-from hansa.apiserver.http import Serving, serve, server_context
+from hansa.apiserver.http import Running, serve, server_context
 from hansa.apiserver.message import UserInfo
 from hansa.app.identity import ServerIdentity, identity_of
 from hansa.app.inprocess import InProcessTransport
@@ -31,7 +31,7 @@ class Server:
 
     name: str
     embedded: Embedded
-    serving: Serving
+    serving: Running
     identity: ServerIdentity
 
     @property
@@ -82,7 +82,6 @@ class EmbeddedFederation:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
         for server in self.servers.values():
-            server.embedded.server.close_watches()
             await server.serving.stop()
             await server.embedded.stop()
 
