@@ -1,1 +1,1 @@
-"""Is it acceptable, and what is defaulted?"""
+"""Is it acceptable, and what is defaulted? The decisions behind Hansa's admission webhooks."""

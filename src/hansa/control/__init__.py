@@ -1,1 +1,1 @@
-"""From the Binding on, in the order of the pipeline. Knows no dialect."""
+"""From the binding on, in pipeline order: place, render, execute, observe, aggregate; and the members themselves."""

@@ -1,1 +1,1 @@
-"""What differs in one cluster?"""
+"""What differs there? Override policies, chosen for an object and a cluster, and applied."""

@@ -1,1 +1,1 @@
-"""The life of a Cluster: its execution space, its health, its taints."""
+"""Clusters: their place on the hub, the handle on their members, and how they are."""

@@ -1,1 +1,1 @@
-"""Karmada: template and policies to bindings, binding status to the template."""
+"""The Karmada dialect: plain templates and policies in front of the binding, templates' status behind it."""

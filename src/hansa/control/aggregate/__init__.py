@@ -1,0 +1,1 @@
+"""Works to the status of their binding."""

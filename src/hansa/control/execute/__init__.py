@@ -1,0 +1,1 @@
+"""Works to members: create, change, repair and remove what they carry."""

@@ -1,0 +1,1 @@
+"""Namespaces of the hub exist in every member."""

@@ -1,0 +1,1 @@
+"""Members' objects to the status of Works."""

@@ -1,0 +1,1 @@
+"""Give bindings their clusters."""

@@ -1,0 +1,151 @@
+"""Schedule bindings that nobody has scheduled yet, or whose ground has changed, and say so in their status."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from hansa.api import names
+from hansa.api.item import Item
+from hansa.api.meta import Condition, Json, Key
+from hansa.api.work import BindingSpec, BindingStatus, ResourceBinding, TargetCluster
+from hansa.base.clock import rfc3339
+from hansa.control.bindings import binding_resource, template_reference
+from hansa.control.conditions import condition, documents, with_condition
+from hansa.control.context import Context
+from hansa.control.place.placer import Placer
+from hansa.control.place.triggers import is_ours, is_placed_here
+from hansa.runtime.controller import Requeue, Retry
+from hansa.schedule import Fit, Unfit
+from hansa.schedule.needed import applied_placement, due
+
+SCHEDULED = "Scheduled"
+SUCCEED = "ScheduleBindingSucceed"
+FAILED = "ScheduleBindingFailed"
+UNSCHEDULABLE_SECONDS = 300.0
+_SUCCESS = Condition(
+    type=SCHEDULED, status="True", reason="Success", message="Binding has been scheduled successfully."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduler:
+    """`loud` holds bindings for which a change of clusters asks for a new time in status even if nothing moves;
+    `written` the generation that was last reported, so that the echo of an own write is not taken for news."""
+
+    context: Context
+    placer: Placer
+    loud: set[Key] = field(default_factory=set[Key])
+    written: dict[Key, int] = field(default_factory=dict[Key, int])
+
+    async def reconcile(self, key: Key) -> Requeue | None:
+        loud = key in self.loud
+        self.loud.discard(key)
+        item = self.context.cache.informer(binding_resource(key)).store.get(key)
+        if item is None:
+            self.written.pop(key, None)
+            return None
+        binding = item.as_(ResourceBinding)
+        name = self.context.options.scheduler_name
+        mine = is_ours(binding.spec, name) if loud else is_placed_here(item.labels, binding.spec, name)
+        if item.deleting or not mine:
+            return None
+        if due(binding.spec, binding.status, item.annotations, self.placer.snapshot) is None:
+            await self._confirm(key, item, binding.status)
+            return None
+        outcome = self.placer.decide(binding.spec, binding.status)
+        if outcome is None:
+            raise Retry("clusters are not known yet")
+        for attempt in outcome.attempts:
+            self._tell(item, binding.spec, "Warning", FAILED, f"failed to schedule {_shown(item)} {attempt}")
+        if isinstance(outcome, Fit):
+            await self._place(key, item, binding, outcome, loud=loud)
+            return None
+        return await self._refuse(key, item, binding, outcome)
+
+    async def _place(self, key: Key, item: Item, binding: ResourceBinding, fit: Fit, *, loud: bool) -> None:
+        written = await self._write_spec(item, binding.spec, list(fit.targets))
+        status = binding.status
+        generation = written.meta.generation
+        said = condition(status.conditions, SCHEDULED)
+        current = (
+            said is not None
+            and said.status == "True"
+            and max(status.scheduler_observed_generation, self.written.get(key, 0)) >= generation
+            and status.scheduler_observed_affinity_name
+            == (fit.affinity_name or status.scheduler_observed_affinity_name)
+        )
+        if current and not loud:
+            return
+        now = self.context.clock.now()
+        change: Json = {
+            "schedulerObservedGeneration": generation,
+            "lastScheduledTime": rfc3339(now),
+            "conditions": documents(with_condition(status.conditions, _SUCCESS, now)),
+        }
+        if fit.affinity_name:
+            change["schedulerObservingAffinityName"] = fit.affinity_name
+        await self._write_status(written, change)
+        self.written[key] = generation
+        result = ", ".join(f"{target.name}:{target.replicas}" for target in fit.targets)
+        colon = ":" if key.namespace else ""
+        self._tell(item, binding.spec, "Normal", SUCCEED, f"{_SUCCESS.message} Result{colon} {{{result}}}")
+
+    async def _refuse(self, key: Key, item: Item, binding: ResourceBinding, unfit: Unfit) -> Requeue | None:
+        written = item
+        if unfit.reason == "NoClusterFit":
+            # what is broken does not cost the last placement; what somebody wants is carried out
+            targets = [] if unfit.clears else list(binding.spec.clusters or ())
+            written = await self._write_spec(item, binding.spec, targets)
+        said = Condition(type=SCHEDULED, status="False", reason=unfit.reason, message=unfit.message)
+        before = condition(binding.status.conditions, SCHEDULED)
+        if before is None or (before.status, before.reason, before.message) != (said.status, said.reason, said.message):
+            now = self.context.clock.now()
+            conditions = documents(with_condition(binding.status.conditions, said, now))
+            await self._write_status(written, {"conditions": conditions})
+            self._tell(item, binding.spec, "Warning", FAILED, unfit.message)
+        match unfit.reason:
+            case "NoClusterFit":
+                return None
+            case "Unschedulable":
+                return Requeue(UNSCHEDULABLE_SECONDS)
+            case "SchedulerError":
+                raise Retry(unfit.message)
+
+    async def _confirm(self, key: Key, item: Item, status: BindingStatus) -> None:
+        """Nothing to decide: what was decided holds for this generation too."""
+        generation = item.meta.generation
+        if max(status.scheduler_observed_generation, self.written.get(key, 0)) < generation:
+            await self._write_status(item, {"schedulerObservedGeneration": generation})
+            self.written[key] = generation
+
+    async def _write_spec(self, item: Item, spec: BindingSpec, targets: list[TargetCluster]) -> Item:
+        assert spec.placement is not None
+        applied = applied_placement(spec.placement)
+        patch: Json = {}
+        if list(spec.clusters or ()) != targets:
+            patch["spec"] = {"clusters": msgspec.to_builtins(targets) or None}
+        if item.annotations.get(names.APPLIED_PLACEMENT_ANNOTATION) != applied:
+            patch["metadata"] = {"annotations": {names.APPLIED_PLACEMENT_ANNOTATION: applied}}
+        if not patch:
+            return item
+        patch.setdefault("metadata", {})["resourceVersion"] = item.meta.resource_version
+        return await self.context.hub.patch(
+            binding_resource(item.key), item.meta.name, item.meta.namespace or None, patch
+        )
+
+    async def _write_status(self, item: Item, change: Json) -> None:
+        patch: Json = {"metadata": {"resourceVersion": item.meta.resource_version}, "status": change}
+        await self.context.hub.patch(
+            binding_resource(item.key), item.meta.name, item.meta.namespace or None, patch, subresource="status"
+        )
+
+    def _tell(self, item: Item, spec: BindingSpec, type_: str, reason: str, message: str) -> None:
+        level = "Normal" if type_ == "Normal" else "Warning"
+        self.context.recorder.event(item, level, reason, message)
+        self.context.recorder.event(template_reference(spec), level, reason, message)
+
+
+def _shown(item: Item) -> str:
+    return f"{item.kind}({item.key})"

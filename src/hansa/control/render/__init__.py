@@ -1,0 +1,1 @@
+"""Bindings to Works: what each member is to have."""

@@ -1,0 +1,85 @@
+"""Which clusters are out of question, and why. The first filter that refuses gives the reason.
+
+What runs in a cluster already is not driven out by a taint or a missing API: that is eviction's decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hansa.api import names
+from hansa.api.affinity import matches
+from hansa.schedule.outcome import Diagnosis, Refusal
+from hansa.schedule.request import Request
+from hansa.schedule.snapshot import ClusterInfo, Snapshot
+
+Filter = Callable[[Request, ClusterInfo], Refusal | None]
+
+_CONDITION_TAINTS = (names.NOT_READY_TAINT, names.UNREACHABLE_TAINT)
+_PROPERTY = {"provider": "provider", "region": "region", "zone": "zones"}
+
+
+def diagnose(request: Request, snapshot: Snapshot) -> Diagnosis:
+    """Refusals by cluster. Clusters that are being deleted are out without a reason."""
+    refusals: dict[str, Refusal] = {}
+    for info in snapshot.clusters:
+        if info.deleting:
+            continue
+        for check in FILTERS:
+            refusal = check(request, info)
+            if refusal is not None:
+                refusals[info.name] = refusal
+                break
+    return refusals
+
+
+def _api_enablement(request: Request, info: ClusterInfo) -> Refusal | None:
+    if info.name in request.current or (request.api_version, request.kind) in info.kinds:
+        return None
+    return Refusal("cluster(s) did not have the API resource", failure=True)
+
+
+def _taints(request: Request, info: ClusterInfo) -> Refusal | None:
+    if info.name in request.current:
+        return None
+    tolerations = request.placement.cluster_tolerations or ()
+    for taint in info.cluster.spec.taints or ():
+        if taint.effect not in ("NoSchedule", "NoExecute"):
+            continue
+        if not any(toleration.tolerates(taint) for toleration in tolerations):
+            value = f"={taint.value}" if taint.value else ""
+            text = f"cluster(s) had untolerated taint {{{taint.key}{value}:{taint.effect}}}"
+            return Refusal(text, failure=taint.key in _CONDITION_TAINTS)
+    return None
+
+
+def _affinity(request: Request, info: ClusterInfo) -> Refusal | None:
+    placement = request.placement
+    if placement.cluster_affinity is not None or not placement.cluster_affinities:
+        accepted = matches(placement.cluster_affinity, info.cluster)
+    else:
+        term = request.term
+        accepted = matches(term, info.cluster) or (
+            term is not None
+            and request.is_workload
+            and any(matches(overflow, info.cluster) for overflow in term.overflow_affinities or ())
+        )
+    return None if accepted else Refusal("cluster(s) did not match the placement cluster affinity constraint")
+
+
+def _spread(request: Request, info: ClusterInfo) -> Refusal | None:
+    spec = info.cluster.spec
+    present = {"provider": bool(spec.provider), "region": bool(spec.region), "zone": bool(spec.all_zones)}
+    for constraint in request.placement.spread_constraints or ():
+        if not present.get(constraint.spread_by_field, True):
+            return Refusal(f"cluster(s) did not have {_PROPERTY[constraint.spread_by_field]} property")
+    return None
+
+
+def _eviction(request: Request, info: ClusterInfo) -> Refusal | None:
+    if info.name in request.evicting:
+        return Refusal("cluster(s) is in the process of eviction")
+    return None
+
+
+FILTERS: tuple[Filter, ...] = (_api_enablement, _taints, _affinity, _spread, _eviction)
