@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hansa.api.item import Item
 from hansa.api.meta import Json, Resource
 from hansa.kube.client import Client
@@ -55,16 +57,29 @@ def status_patch(old: Json | None, new: Json) -> Json:
 
 
 async def write_status(
-    client: Client, resource: Resource, item: Item, new: Json, *, fresh: bool = False
+    client: Client,
+    resource: Resource,
+    item: Item,
+    new: Json,
+    *,
+    fresh: bool = False,
+    annotations: Mapping[str, str] | None = None,
 ) -> Item | None:
     """Write a status if it differs from the item's, and return what the object is then.
 
-    `fresh` refuses when the object has changed since it was read (Conflict).
+    `fresh` refuses when the object has changed since it was read (Conflict). `annotations` are written with it: unlike
+    other writes, those to the status do not make a new generation.
     """
     patch = status_patch(item.json().get("status"), new)
-    if not patch:
+    missing = {name: value for name, value in (annotations or {}).items() if item.annotations.get(name) != value}
+    if not patch and not missing:
         return None
     body: Json = {"status": patch}
+    metadata: Json = {}
     if fresh:
-        body["metadata"] = {"resourceVersion": item.meta.resource_version}
+        metadata["resourceVersion"] = item.meta.resource_version
+    if missing:
+        metadata["annotations"] = missing
+    if metadata:
+        body["metadata"] = metadata
     return await client.patch(resource, item.meta.name, item.meta.namespace or None, body, subresource="status")

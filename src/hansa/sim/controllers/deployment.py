@@ -57,6 +57,8 @@ class _Turn:
     new: Revision | None
     old: list[Revision]
     conditions: list[Json]
+    revision: str = ""
+    """What the Deployment's revision annotation should say; empty when that is open."""
     rolling: bool = False
     """A rollout goes on or may, so its progress is judged; not while paused, scaled or deleted."""
 
@@ -214,14 +216,7 @@ class DeploymentReconciler:
             patch["spec"] = {"minReadySeconds": least}
         if patch:
             turn.new = Revision.of(await self._patch(new.item, patch))
-        if turn.item.annotations.get(REVISION) != str(number):
-            turn.item = await self.site.client.patch(
-                DEPLOYMENTS,
-                turn.item.meta.name,
-                turn.item.meta.namespace,
-                {"metadata": {"annotations": {REVISION: str(number)}}},
-            )
-            self.own.note(turn.item)
+        turn.revision = str(number)
 
     # -- sizes -------------------------------------------------------------------------------------------------------
 
@@ -288,7 +283,10 @@ class DeploymentReconciler:
             self.site.clock.now(),
             rolling=turn.rolling,
         )
-        written = await write_status(self.site.client, DEPLOYMENTS, turn.item, status, fresh=True)
+        annotations = {REVISION: turn.revision} if turn.revision else {}
+        written = await write_status(
+            self.site.client, DEPLOYMENTS, turn.item, status, fresh=True, annotations=annotations
+        )
         if written is not None:
             self.own.note(written)
         return Requeue(wait) if wait is not None else None

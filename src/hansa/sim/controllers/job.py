@@ -72,6 +72,8 @@ class JobReconciler:
     site: Site
     pods: PodSet
     events: Events
+    counted: set[str] = field(default_factory=set[str])
+    """Uids of pods that the status has, but that the cache still shows as not counted."""
     own: OwnWrites = field(default_factory=OwnWrites)
 
     async def reconcile(self, key: Key) -> Requeue | None:
@@ -95,6 +97,7 @@ class JobReconciler:
         elif turn.active:
             await self.pods.delete(item, turn.active)
         await self._write_status(turn)
+        self.counted.update(pod.item.meta.uid for pod in turn.counted)
         await self._release(turn)
         return Requeue(turn.wait) if turn.wait is not None else None
 
@@ -105,7 +108,10 @@ class JobReconciler:
         turn.indexes = set(_parse_indexes(turn.old.get("completedIndexes", "")))
         for pod in turn.pods:
             lost = pod.item.deleting and not pod.finished and pod.item.meta.deletion_grace_period_seconds == 0
-            if TRACKING not in (pod.item.meta.finalizers or ()) or not (pod.finished or lost):
+            if TRACKING not in (pod.item.meta.finalizers or ()):
+                self.counted.discard(pod.item.meta.uid)
+                continue
+            if pod.item.meta.uid in self.counted or not (pod.finished or lost):
                 continue
             turn.counted.append(pod)
             if pod.phase != "Succeeded":
@@ -238,9 +244,11 @@ class JobReconciler:
 
     async def _release(self, turn: _Turn) -> None:
         """Let counted pods go, now that the status has them."""
-        gone = [pod for pod in turn.pods if turn.item.deleting and pod not in turn.counted]
-        for pod in [*turn.counted, *gone]:
+        for pod in turn.pods:
             meta = pod.item.meta
+            held = TRACKING in (meta.finalizers or ())
+            if not held or not (meta.uid in self.counted or turn.item.deleting):
+                continue
             kept = [name for name in meta.finalizers or () if name != TRACKING]
             patch = {"metadata": {"resourceVersion": meta.resource_version, "finalizers": kept or None}}
             try:
