@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import click
 
@@ -29,7 +29,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         sys.exit(130)
 
 
-def fail(message: str) -> Any:
+def fail(message: str) -> NoReturn:
     """Print what went wrong and leave with status 1."""
     click.echo(f"error: {message}", err=True)
     sys.exit(1)

@@ -42,6 +42,15 @@ async def install(hub: Client, federated: Sequence[types.Enablement]) -> None:
     await _apply(hub, (one.type_config for one in federated))
 
 
+async def enable(hub: Client, say: Callable[[str], None], federated: Sequence[types.Enablement]) -> None:
+    """Serve and propagate more federated types on a hub where Hansa is installed."""
+    say(f"enabling {', '.join(one.type_config['metadata']['name'] for one in federated)}")
+    await _apply(hub, (one.crd for one in federated))
+    await _wait_established(hub, [one.crd["metadata"]["name"] for one in federated])
+    await hub.discovery.refresh()
+    await _apply(hub, (one.type_config for one in federated))
+
+
 async def deinit(hub: Client, say: Callable[[str], None]) -> None:
     """Remove what `init` installed. Raises ConfigError, and removes nothing, while clusters are joined."""
     joined: list[str] = []

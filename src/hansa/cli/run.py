@@ -1,0 +1,52 @@
+"""`hansa run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from hansa.cli import session
+
+
+@click.command("run")
+@session.hub_options
+@click.option(
+    "--health-address", default="127.0.0.1:10357", show_default=True, help="HOST:PORT of /readyz, /healthz, /metrics."
+)
+@click.option("--kube-api-qps", default=400.0, show_default=True, help="Requests per second to the hub; 0: no limit.")
+@click.option("--kube-api-burst", default=800, show_default=True, help="Requests to the hub at once.")
+@click.option("--cluster-api-qps", default=200.0, show_default=True, help="Requests per second to each member.")
+@click.option("--cluster-api-burst", default=400, show_default=True, help="Requests to each member at once.")
+@click.option("--leader-elect/--no-leader-elect", default=True, show_default=True, help="Work only as the leader.")
+@click.option("--log-format", type=click.Choice(["console", "json"]), default="console", show_default=True)
+def command(
+    kubeconfig: Path | None,
+    context: str | None,
+    health_address: str,
+    kube_api_qps: float,
+    kube_api_burst: int,
+    cluster_api_qps: float,
+    cluster_api_burst: int,
+    leader_elect: bool,
+    log_format: Literal["console", "json"],
+) -> None:
+    """Run the control plane against a hub, in the foreground.
+
+    It works as the ServiceAccount hansa-system/hansa, which `hansa init` installs.
+    """
+    from hansa.app.run import RunOptions, run
+
+    options = RunOptions(
+        kubeconfig,
+        context,
+        health_address,
+        kube_api_qps,
+        kube_api_burst,
+        cluster_api_qps,
+        cluster_api_burst,
+        leader_elect,
+        log_format,
+    )
+    session.run(run(options, session.say))
