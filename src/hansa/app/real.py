@@ -14,7 +14,7 @@ from hansa.app.account import hub_as_account
 from hansa.app.control_plane import ControlPlane, Settings
 from hansa.app.embedded import topology
 from hansa.app.state import FederationSpec, StateFolder
-from hansa.app.up import announce, stopped, wait_ready
+from hansa.app.up import announce, health_of, stopped, wait_ready
 from hansa.control.cluster.credentials import connect
 from hansa.dialect.kubefed import types
 from hansa.install.init import init
@@ -69,8 +69,9 @@ async def _run(folder: StateFolder, spec: FederationSpec, stack: AsyncExitStack,
         *(_join(folder, hub, clients[name], name, i) for i, name in enumerate(spec.members) if name not in joined)
     )
     await wait_ready(hub, spec.members, plane)
-    announce(folder, spec, say)
-    await stopped()
+    async with health_of(folder, plane) as health:
+        announce(folder, spec, health, say)
+        await stopped()
 
 
 async def _join(folder: StateFolder, hub: Client, member: Client, name: str, position: int) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
 
 from hansa.api import scheme
 from hansa.api.cluster import Cluster
@@ -22,6 +23,7 @@ from hansa.kube.client import Client
 from hansa.kube.errors import ConfigError, NotFound
 from hansa.runtime import logs
 from hansa.runtime.clock import LoopClock
+from hansa.runtime.health import HealthServer
 
 READY_SECONDS = 60.0
 Say = Callable[[str], None]
@@ -69,9 +71,10 @@ async def _serve_embedded(folder: StateFolder, spec: FederationSpec, say: Say) -
             say(f"joining {len(spec.members)} members")
             await _join_all(federation, hub, spec)
             await wait_ready(hub, spec.members, plane)
-            announce(folder, spec, say)
-            await stopped()
-            say("stopping")
+            async with health_of(folder, plane) as health:
+                announce(folder, spec, health, say)
+                await stopped()
+                say("stopping")
     finally:
         await federation.stop()
 
@@ -114,16 +117,29 @@ async def _is_ready(hub: Client, name: str) -> bool:
         return False
 
 
-def announce(folder: StateFolder, spec: FederationSpec, say: Say) -> None:
+@asynccontextmanager
+async def health_of(folder: StateFolder, plane: ControlPlane) -> AsyncGenerator[str, None]:
+    """Serve health and metrics on the folder's port for it; the URL. Raises ConfigError when the port is taken."""
+    port = folder.ports(["health"])["health"]
+    server = HealthServer("127.0.0.1", port, checks={"control-plane": plane.why_not_ready})
+    await server.start()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        await server.stop()
+
+
+def announce(folder: StateFolder, spec: FederationSpec, health: str, say: Say) -> None:
     """Say that everything serves, and leave word of it in the folder."""
     contexts = ", ".join(spec.servers)
     summary = (
         f"ready: export KUBECONFIG={folder.kubeconfig}\n"
         f"contexts: {contexts}\n"
         f"try:   kubectl --context hub get clusters\n"
+        f"state: {health}/readyz, {health}/metrics\n"
         f"stop:  hansa down --dir {folder.directory}"
     )
-    folder.ready({"summary": summary, "members": list(spec.members)})
+    folder.ready({"summary": summary, "members": list(spec.members), "health": health})
     say(summary)
 
 

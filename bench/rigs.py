@@ -1,0 +1,171 @@
+"""What is measured: a federation on embedded servers, or on real Kubernetes with `hansa run` beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import yaml
+
+from hansa.app import detached
+from hansa.app.state import StateFolder, free_ports
+from hansa.dialect.kubefed import types
+from hansa.install.init import init
+from hansa.install.join import JoinRequest, join
+from hansa.kube import config
+from hansa.kube.client import Client
+from hansa.kube.http import HttpTransport
+from hansa.rig.federation import RealFederation
+from hansa.sim.member import SimulatedMember
+
+MEMBERS = ("member1", "member2", "member3")
+CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+WRITE_VERBS = ("POST", "PUT", "PATCH", "DELETE", "APPLY", "DELETECOLLECTION")
+
+
+@dataclass(frozen=True)
+class Rig:
+    """`pid` is of the control plane; on the embedded rig the servers and the members' controllers run in it too."""
+
+    name: str
+    hub: Client
+    members: dict[str, Client]
+    pid: int
+    health: str
+
+    async def writes(self) -> dict[str, int]:
+        """Writes that each server has counted itself so far."""
+        clients = {"hub": self.hub, **self.members}
+        return {name: await _writes(client) for name, client in clients.items()}
+
+    def cpu_seconds(self) -> float:
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
+
+    def peak_mib(self) -> float:
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        found = re.search(r"VmHWM:\s+(\d+) kB", status)
+        return int(found[1]) / 1024 if found else 0.0
+
+    async def loop_lag_p99_seconds(self) -> float:
+        """Upper bound of the bucket that holds the 99th percentile, of all observations since the start."""
+        async with aiohttp.ClientSession() as session, session.get(f"{self.health}/metrics") as answer:
+            text = await answer.text()
+        buckets = re.findall(r'hansa_event_loop_lag_seconds_bucket\{le="([^"]+)"\} ([\d.]+)', text)
+        total = float(buckets[-1][1]) if buckets else 0.0
+        return next((float(bound) for bound, count in buckets if float(count) >= 0.99 * total), 0.0)
+
+
+async def _writes(client: Client) -> int:
+    text = (await client.raw("GET", "/metrics")).body.decode()
+    own = re.search(r"^hansa_apiserver_writes_total\S* (\d+)", text, re.M)
+    if own:
+        return int(own[1])
+    total = 0
+    for labels, count in re.findall(r"^apiserver_request_total\{([^}]*)\} ([\d.e+]+)", text, re.M):
+        verb = re.search(r'verb="(\w+)"', labels)
+        code = re.search(r'code="(\d+)"', labels)
+        resource = re.search(r'resource="(\w+)"', labels)
+        counted = verb and verb[1] in WRITE_VERBS and code and code[1].startswith("2")
+        if counted and resource and resource[1] not in ("leases", "tokenreviews", "subjectaccessreviews", ""):
+            total += int(float(count))
+    return total
+
+
+def _client(kubeconfig: Path, context: str) -> Client:
+    return Client(HttpTransport(config.load(kubeconfig, context)), qps=0)
+
+
+@asynccontextmanager
+async def embedded(directory: Path) -> AsyncGenerator[Rig, None]:
+    """`hansa up` in a process of its own."""
+    ready = await detached.start(directory, MEMBERS, say=_say)
+    folder = StateFolder(directory)
+    clients = {name: _client(folder.kubeconfig, name) for name in ("hub", *MEMBERS)}
+    try:
+        hub = clients.pop("hub")
+        yield Rig("embedded", hub, clients, folder.owner() or 0, ready["health"])
+        await hub.close()
+    finally:
+        for client in clients.values():
+            await client.close()
+        await detached.stop(directory, purge=True)
+
+
+@asynccontextmanager
+async def real(directory: Path) -> AsyncGenerator[Rig, None]:
+    """Real API servers; `hansa run` in a process of its own; kubelets acted out in this one."""
+    federation = RealFederation(directory / "rig", MEMBERS, durable=False)
+    _say("starting Kubernetes")
+    await federation.start()
+    kubelets: list[asyncio.Task[None]] = []
+    process: subprocess.Popen[bytes] | None = None
+    clients: dict[str, Client] = {}
+    try:
+        kubeconfig = directory / "kubeconfig"
+        kubeconfig.write_text(yaml.safe_dump(federation.kubeconfig()))
+        clients = {name: _client(kubeconfig, name) for name in ("hub", *MEMBERS)}
+        hub = clients["hub"]
+        await init(hub, _say, federated=types.enablements(types.DEFAULT_TYPES))
+        for name in MEMBERS:
+            reached = config.load(kubeconfig, name)
+            request = JoinRequest(name, reached.server, ca_data=reached.ca_data or b"")
+            await join(hub, clients[name], request, _say)
+            kubelets.append(asyncio.create_task(SimulatedMember(name, clients[name], controllers=False).run()))
+        (port,) = free_ports(1, set())
+        process = _run(kubeconfig, port, directory / "run.log")
+        health = f"http://127.0.0.1:{port}"
+        await _ready(health)
+        members = {name: clients[name] for name in MEMBERS}
+        yield Rig("real", hub, members, process.pid, health)
+    finally:
+        for kubelet in kubelets:
+            kubelet.cancel()
+        await asyncio.gather(*kubelets, return_exceptions=True)
+        if process is not None:
+            process.send_signal(signal.SIGTERM)
+            process.wait(20)
+        for client in clients.values():
+            await client.close()
+        await federation.stop()
+
+
+def _run(kubeconfig: Path, port: int, log: Path) -> subprocess.Popen[bytes]:
+    command: Sequence[Any] = [
+        *(sys.executable, "-m", "hansa.cli", "run", "--kubeconfig", kubeconfig, "--context", "hub"),
+        *("--health-address", f"127.0.0.1:{port}", "--no-leader-elect"),
+        *("--kube-api-qps", "0", "--cluster-api-qps", "0"),
+    ]
+    return subprocess.Popen(command, stdout=log.open("wb"), stderr=subprocess.STDOUT)
+
+
+async def _ready(health: str) -> None:
+    async with aiohttp.ClientSession() as session:
+        for _ in range(600):
+            with contextlib.suppress(aiohttp.ClientError):
+                async with session.get(f"{health}/readyz") as answer:
+                    if answer.status == 200:
+                        return
+            await asyncio.sleep(0.1)
+    raise RuntimeError("hansa run is not ready")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def emit(result: dict[str, Any]) -> None:
+    """One line of JSON."""
+    print(json.dumps(result), flush=True)
