@@ -301,7 +301,7 @@ async def test_endpoints(pair: Pair) -> None:
             *(_shape(entry) for entry in json.loads(endpoints.body)["items"]),
         ]
     for group in shapes.values():
-        group.sort(key=lambda entry: json.dumps(entry, sort_keys=True))
+        group.sort(key=lambda entry: (entry["name"], "subsets" in entry))
     assert len(shapes["ours"]) == len(shapes["real"])
     for ours, real in zip(shapes["ours"], shapes["real"], strict=True):
         assert ours == real

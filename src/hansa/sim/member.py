@@ -21,6 +21,7 @@ from hansa.sim.controllers.endpoints import endpoints_controller
 from hansa.sim.controllers.job import job_controller
 from hansa.sim.controllers.replicaset import replicaset_controller
 from hansa.sim.controllers.statefulset import statefulset_controller
+from hansa.sim.eviction import eviction_controller
 from hansa.sim.kubelet import kubelet_controller
 from hansa.sim.nodes import Nodes, plan_nodes
 from hansa.sim.placement import scheduler_controller
@@ -29,6 +30,7 @@ from hansa.sim.site import Events, Site, Timing
 
 CONTROLLERS: tuple[Callable[[Site], Controller[Key]], ...] = (
     scheduler_controller,
+    eviction_controller,
     deployment_controller,
     replicaset_controller,
     statefulset_controller,

@@ -12,7 +12,7 @@ import msgspec
 
 from hansa.api.item import Item
 from hansa.api.meta import Json
-from hansa.api.scheme import LEASES, NODES
+from hansa.api.scheme import LEASES, NODES, PODS
 from hansa.base.clock import rfc3339_micro
 from hansa.base.names import fnv1a32
 from hansa.kube.errors import AlreadyExists, ApiError, Conflict, NotFound, Unreachable
@@ -241,6 +241,21 @@ class Nodes:
                 {"key": UNREACHABLE, "effect": "NoExecute", "timeAdded": now},
             ]
         await client.patch(NODES, plan.name, None, {"spec": {"taints": taints or None}})
+        if not ready:
+            await self._pods_unready(plan, now)
+
+    async def _pods_unready(self, plan: NodePlan, now: str) -> None:
+        """Nobody knows any more whether the pods of a silent node serve: their Services leave them out."""
+        client = self._site.client
+        for item in (await client.list(PODS, fields=f"spec.nodeName={plan.name}")).items:
+            conditions = (item.json().get("status") or {}).get("conditions") or []
+            if any(entry["type"] == "Ready" and entry["status"] == "True" for entry in conditions):
+                changed = [
+                    entry if entry["type"] != "Ready" else {**entry, "status": "False", "lastTransitionTime": now}
+                    for entry in conditions
+                ]
+                patch: Json = {"status": {"conditions": changed}}
+                await client.patch(PODS, item.meta.name, item.meta.namespace, patch, subresource="status")
 
 
 _CONDITIONS = (
