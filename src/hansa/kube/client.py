@@ -7,9 +7,9 @@ Bodies of what is read stay bytes: only metadata is decoded.
 from __future__ import annotations
 
 import enum
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -29,6 +29,8 @@ WATCH_SECONDS = 300
 WATCH_GRACE_SECONDS = 30.0
 
 JSON = "application/json"
+
+T = TypeVar("T")
 
 
 class PatchKind(enum.Enum):
@@ -107,7 +109,7 @@ class Client:
     ) -> Item:
         """One object. Raises NotFound and the other ApiErrors, Unreachable."""
         answer = await self._read("get", _label(resource, subresource), resource.path(namespace, name, subresource))
-        return Item.parse(answer.body)
+        return self._understood(Item.parse, answer)
 
     async def list(
         self,
@@ -134,13 +136,11 @@ class Client:
         while True:
             page_query = [*query, ("continue", token)] if token else query
             answer = await self._read("list", resource.group_resource, resource.path(namespace), page_query)
-            page = _decode_list(answer.body)
-            items.extend(
-                Item.parse(raw, api_version=resource.api_version, kind=resource.kind) for raw in page.items or ()
-            )
-            token = page.metadata.continue_
+            metadata, found = self._understood(lambda body: _page(body, resource), answer)
+            items += found
+            token = metadata.continue_
             if not token:
-                return ItemList(items, page.metadata.resource_version)
+                return ItemList(items, metadata.resource_version)
 
     @asynccontextmanager
     async def watch(
@@ -168,7 +168,7 @@ class Client:
             idle_timeout_seconds=timeout_seconds + WATCH_GRACE_SECONDS,
         )
         async with self._counted_stream("watch", resource.group_resource, lines) as opened:
-            yield _events(opened, resource)
+            yield self._events(opened, resource)
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
@@ -187,7 +187,7 @@ class Client:
         path = resource.path(namespace or item.meta.namespace, name, subresource)
         label = _label(resource, subresource)
         answer = await self._write("create", label, "POST", path, body, self._write_query(dry_run))
-        return Item.parse(answer.body)
+        return self._understood(Item.parse, answer)
 
     async def update(
         self,
@@ -202,7 +202,7 @@ class Client:
         path = resource.path(item.meta.namespace, item.meta.name, subresource)
         label = _label(resource, subresource)
         answer = await self._write("update", label, "PUT", path, body, self._write_query(dry_run))
-        return Item.parse(answer.body)
+        return self._understood(Item.parse, answer)
 
     async def patch(
         self,
@@ -225,7 +225,7 @@ class Client:
         path = resource.path(namespace, name, subresource)
         label = _label(resource, subresource)
         answer = await self._write("patch", label, "PATCH", path, body, query, content_type=kind.value)
-        return Item.parse(answer.body)
+        return self._understood(Item.parse, answer)
 
     async def delete(
         self,
@@ -251,7 +251,7 @@ class Client:
         query = [("dryRun", "All")] if dry_run else []
         path = resource.path(namespace, name)
         answer = await self._write("delete", resource.group_resource, "DELETE", path, _encode(options), query)
-        item = Item.parse(answer.body)
+        item = self._understood(Item.parse, answer)
         return None if item.kind == "Status" else item
 
     async def raw(
@@ -361,9 +361,36 @@ class Client:
         finally:
             await stream.__aexit__(None, None, None)
 
+    async def _events(self, lines: AsyncIterator[bytes], resource: Resource) -> AsyncGenerator[WatchEvent, None]:
+        api_version, kind = resource.api_version, resource.kind
+        async for line in lines:
+            if not line:
+                continue
+            try:
+                event = _decode_event(line)
+                if event.type == "ERROR":
+                    raise error_from_status(msgspec.json.decode(event.object, type=dict[str, Any]))
+                item = Item.parse(event.object, api_version=api_version, kind=kind)
+            except msgspec.DecodeError as error:
+                raise Unreachable(self.server, f"a watch event cannot be read: {error}") from error
+            yield WatchEvent(event.type, item)
+
+    def _understood(self, decode: Callable[[bytes], T], answer: Answer) -> T:
+        """A proxy's page is no answer of the API server, whatever its code: nothing is known then."""
+        try:
+            return decode(answer.body)
+        except msgspec.DecodeError as error:
+            raise Unreachable(self.server, f"its answer cannot be read: {error}") from error
+
 
 def _label(resource: Resource, subresource: str | None) -> str:
     return f"{resource.group_resource}/{subresource}" if subresource else resource.group_resource
+
+
+def _page(body: bytes, resource: Resource) -> tuple[_ListMeta, list[Item]]:
+    page = _decode_list(body)
+    api_version, kind = resource.api_version, resource.kind
+    return page.metadata, [Item.parse(raw, api_version=api_version, kind=kind) for raw in page.items or ()]
 
 
 def _selectors(labels: str, fields: str) -> list[tuple[str, str]]:
@@ -385,13 +412,3 @@ def _body(obj: Json | msgspec.Struct | Item) -> tuple[bytes, Item]:
     rest = obj.raw.lstrip()[1:]
     comma = b"" if rest.lstrip().startswith(b"}") else b","
     return b'{"apiVersion":%b,"kind":%b%b' % (_encode(obj.api_version), _encode(obj.kind), comma + rest), obj
-
-
-async def _events(lines: AsyncIterator[bytes], resource: Resource) -> AsyncGenerator[WatchEvent, None]:
-    async for line in lines:
-        if not line:
-            continue
-        event = _decode_event(line)
-        if event.type == "ERROR":
-            raise error_from_status(msgspec.json.decode(event.object, type=dict[str, Any]))
-        yield WatchEvent(event.type, Item.parse(event.object, api_version=resource.api_version, kind=resource.kind))

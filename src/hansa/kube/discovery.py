@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import msgspec
 
 from hansa.api.meta import GVK, Json, Resource
-from hansa.kube.errors import ApiError
+from hansa.kube.errors import ApiError, Unreachable
 from hansa.kube.transport import Answer
 
 _AGGREGATED = ",".join(
@@ -82,7 +82,7 @@ class Discovery:
         silent: set[GroupVersion] = set()
         for path in ("/api", "/apis"):
             answer = await self._read(path, headers={"accept": _AGGREGATED})
-            document = msgspec.json.decode(answer.body, type=dict[str, Any])
+            document = _document(answer)
             if document.get("kind") == "APIGroupDiscoveryList":
                 part, missing = _aggregated(document)
             else:
@@ -134,8 +134,15 @@ class Discovery:
                 group, _, version = group_path.removeprefix(path + "/").rpartition("/")
                 silent.add((group, version))
                 continue
-            found += _legacy_resources(msgspec.json.decode(answer.body, type=dict[str, Any]), preferred)
+            found += _legacy_resources(_document(answer), preferred)
         return found, silent
+
+
+def _document(answer: Answer) -> Json:
+    try:
+        return msgspec.json.decode(answer.body, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise Unreachable("discovery", f"its answer cannot be read: {error}") from error
 
 
 def _aggregated(document: Json) -> tuple[list[ApiResource], set[GroupVersion]]:
