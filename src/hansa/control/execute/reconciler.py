@@ -65,15 +65,18 @@ class Executor:
         for manifest, result in zip(manifests, results, strict=True):
             if isinstance(result, (Refused, Retry, ApiError, Unreachable, InterpretError)):
                 faults.append(result)
-                self._tell(item, manifest, "Warning", SYNC_FAILED, f"Failed to sync to {cluster}: {result}")
             elif isinstance(result, BaseException):
                 raise result
             elif result:
                 self._tell(item, manifest, "Normal", SYNC_SUCCEED, f"Successfully applied to cluster {cluster}")
         fault = "; ".join(str(error) for error in faults)
+        before = self.outcomes.get(item.key)
         self.outcomes.record(item.key, Outcome(True, len(manifests) - len(faults), len(manifests), fault))
         if not faults:
             return None
+        if before is None or before.fault != fault:
+            for manifest in manifests:
+                self._tell(item, manifest, "Warning", SYNC_FAILED, f"Failed to sync to cluster {cluster}: {fault}")
         if all(isinstance(error, Refused) for error in faults):
             return Requeue(REFUSED_SECONDS)
         raise Retry(fault)

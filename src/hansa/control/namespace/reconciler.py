@@ -60,7 +60,6 @@ class NamespacePropagator:
 
     async def _ensure(self, namespace: Item, cluster: Item) -> bool:
         document = namespace.json()
-        document.pop("spec", None)  # finalizers of the hub's namespace controller
         cluster_name = cluster.meta.name
         orders, _ = self.policies.orders(Subject.of(namespace), cluster_wide_only=True)
         try:
