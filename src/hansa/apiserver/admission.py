@@ -170,7 +170,11 @@ class Admission:
         obj = request.object
         if request.resource.plural in ("pods", "persistentvolumeclaims") and not request.resource.group:
             obj = apply_json_patch(obj, [])  # a private copy
-            plugins.on_create(request.resource, request.subresource, obj, self._lookup, self._suffix, self._plugged_in)
+            resource, subresource = request.resource, request.subresource
+            if request.operation == "CREATE":
+                plugins.on_create(resource, subresource, obj, self._lookup, self._suffix, self._plugged_in)
+            else:
+                plugins.on_update(resource, subresource, obj, self._plugged_in)
         return replace(request, object=obj)
 
     async def _mutate(self, request: AdmissionRequest) -> Outcome:

@@ -1,8 +1,8 @@
 """Who may do what: the RBAC authorizer (rbac.authorization.k8s.io/v1) over an index that writes keep up to date.
 
 Rules are compiled once for each role; what applies to one user in one namespace is gathered once and kept until an RBAC
-object changes, so that a decision is a few set look-ups. Aggregated ClusterRoles are worked out by a controller in
-Kubernetes (their `rules` are stored); here the index gathers them itself, see `aggregated_rules`.
+object changes, so that a decision is a few set look-ups. In Kubernetes a controller writes what an aggregated role
+gathers into its `rules`; here the index gathers by itself too, so that it holds where no such controller runs.
 """
 
 from __future__ import annotations
@@ -130,6 +130,7 @@ class Authorizer:
         self._selectors: dict[str, list[Json]] = {}
         self._labels: dict[str, Mapping[str, str]] = {}
         self._bindings: dict[str, dict[str, dict[str, _Binding]]] = {}  # namespace -> subject -> name -> binding
+        self._gathered: dict[str, tuple[_Rule, ...]] = {}
         self._users: dict[tuple[str, tuple[str, ...], str], list[_Granted]] = {}
         for obj in objects:
             self.changed(None, obj)
@@ -150,6 +151,7 @@ class Authorizer:
         else:
             return
         self._users.clear()
+        self._gathered.clear()
 
     def _role_changed(self, old: Json | None, new: Json | None) -> None:
         meta: Json = (new or old or {})["metadata"]
@@ -174,18 +176,36 @@ class Authorizer:
 
         Order and removal of duplicates as the clusterrole-aggregation controller: by selector, then by role name.
         """
-        selectors = self._selectors.get(name)
-        if selectors is None:
+        if name not in self._selectors:
             return None
         found: list[Json] = []
-        for selector in selectors:
-            for other in sorted(self._labels):
-                if other == name or not selects(selector, self._labels[other]):
-                    continue
-                for rule in self._roles[("", other)]:
-                    if rule.source not in found:
-                        found.append(rule.source)
+        for other in self._gathered_from(name, {name}):
+            for rule in self._roles[("", other)]:
+                if rule.source not in found:
+                    found.append(rule.source)
         return found
+
+    def _gathered_from(self, name: str, seen: set[str]) -> list[str]:
+        """The roles that a role gathers, those that they gather included."""
+        found: list[str] = []
+        for selector in self._selectors.get(name, ()):
+            for other in sorted(self._labels):
+                if other not in seen and selects(selector, self._labels[other]):
+                    seen.add(other)
+                    found += [other, *self._gathered_from(other, seen)]
+        return found
+
+    def _rules_of_role(self, namespace: str, name: str) -> tuple[_Rule, ...] | None:
+        """Rules of a stored role and, for an aggregated one, of what it gathers; None when it does not exist."""
+        rules = self._roles.get((namespace, name))
+        if rules is None or namespace or name not in self._selectors:
+            return rules
+        known = self._gathered.get(name)
+        if known is None:
+            sources = {id(rule.source) for rule in rules}
+            others = [rule for other in self._gathered_from(name, {name}) for rule in self._roles[("", other)]]
+            known = self._gathered[name] = (*rules, *(rule for rule in others if id(rule.source) not in sources))
+        return known
 
     def aggregating(self) -> list[str]:
         """Names of the ClusterRoles that gather others."""
@@ -249,7 +269,7 @@ class Authorizer:
 
     def _grant(self, user: UserInfo, binding: _Binding) -> _Granted:
         role_namespace = binding.namespace if binding.role_kind == "Role" else ""
-        rules = self._roles.get((role_namespace, binding.role_name))
+        rules = self._rules_of_role(role_namespace, binding.role_name)
         if binding.role_kind not in ("Role", "ClusterRole"):
             return _Granted((), "", f'unsupported role reference kind: "{binding.role_kind}"')
         if rules is None:
@@ -311,7 +331,7 @@ class Authorizer:
         if resource and self.allowed(user, bind).allowed:
             return None
         role_namespace = namespace if role.get("kind") == "Role" else ""
-        rules = self._roles.get((role_namespace, role.get("name", "")))
+        rules = self._rules_of_role(role_namespace, role.get("name", ""))
         if rules is None:
             return None  # `role_exists` answers that
         return self._uncovered(user, namespace, [rule.source for rule in rules])

@@ -64,20 +64,19 @@ def _binding(obj: Json, *, namespaced: bool) -> list[FieldError]:
     kinds = ["Role", "ClusterRole"] if namespaced else ["ClusterRole"]
     if role.get("kind") not in kinds:
         errors.append(not_supported("roleRef.kind", role.get("kind", ""), kinds))
-    if not role.get("name"):
-        errors.append(required("roleRef.name"))
-    else:
+    if role.get("name"):
         errors += each("roleRef.name", role["name"], path_segment(role["name"]))
-    for index, subject in enumerate(obj.get("subjects") or ()):
+    subjects = obj.get("subjects") or []
+    for index, subject in enumerate(subjects):
         errors += _subject(subject, f"subjects[{index}]", namespaced=namespaced)
-    return errors
+    # what Kubernetes checks by declaration comes after the rest
+    errors += [required(f"subjects[{index}].name") for index, s in enumerate(subjects) if not s.get("name")]
+    return errors if role.get("name") else [*errors, required("roleRef.name")]
 
 
 def _subject(subject: Json, path: str, *, namespaced: bool) -> list[FieldError]:
     errors: list[FieldError] = []
     name, group = subject.get("name", ""), subject.get("apiGroup", "")
-    if not name:
-        errors.append(required(f"{path}.name"))
     match subject.get("kind", ""):
         case "ServiceAccount":
             if name:

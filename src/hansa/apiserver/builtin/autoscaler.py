@@ -69,11 +69,11 @@ def _checks(obj: Json) -> list[FieldError]:
     errors: list[FieldError] = []
     late: list[FieldError] = []  # what Kubernetes checks by declaration comes after the rest
     if low is not None and low < 0:
-        errors.append(invalid("spec.minReplicas", low, "must be greater than or equal to 0"))
+        late.append(invalid("spec.minReplicas", low, "must be greater than or equal to 0"))
     if high == 0:
         late.append(required("spec.maxReplicas"))
     elif high < 0:
-        errors.append(invalid("spec.maxReplicas", high, "must be greater than or equal to 1"))
+        late.append(invalid("spec.maxReplicas", high, "must be greater than or equal to 1"))
     if low is not None and high < low:
         errors.append(invalid("spec.maxReplicas", high, "must be greater than or equal to `minReplicas`"))
     errors += _reference(spec.get("scaleTargetRef") or {}, "spec.scaleTargetRef")

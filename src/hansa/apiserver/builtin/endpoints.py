@@ -119,7 +119,12 @@ def _slice(obj: Json) -> list[FieldError]:
         return [*errors, too_many("endpoints", len(endpoints), 1000)]
     for index, endpoint in enumerate(endpoints):
         errors += _endpoint(endpoint, kind, f"endpoints[{index}]")
-    return errors
+    # what Kubernetes checks by declaration comes after the rest
+    return errors + [
+        required(f"endpoints[{index}].addresses")
+        for index, endpoint in enumerate(endpoints)
+        if not endpoint.get("addresses")
+    ]
 
 
 def _slice_ports(ports: list[Json]) -> list[FieldError]:
@@ -143,9 +148,7 @@ def _slice_ports(ports: list[Json]) -> list[FieldError]:
 def _endpoint(endpoint: Json, kind: str, path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     addresses = endpoint.get("addresses") or []
-    if not addresses:
-        errors.append(required(f"{path}.addresses"))
-    elif len(addresses) > 100:
+    if len(addresses) > 100:
         errors.append(too_many(f"{path}.addresses", len(addresses), 100))
     for index, address in enumerate(addresses):
         here = f"{path}.addresses[{index}]"

@@ -276,9 +276,9 @@ def _create_claim(obj: Json, context: WriteContext) -> None:
         del spec["dataSource"]
     elif source is not None and reference is None:
         spec["dataSourceRef"] = dict(source)
-    elif source is None and reference is not None and not reference.get("namespace"):
-        if (reference.get("apiGroup") or "", reference.get("kind")) in _DATA_SOURCES:
-            spec["dataSource"] = {key: reference[key] for key in ("apiGroup", "kind", "name") if key in reference}
+    local: Json = {} if reference is None or reference.get("namespace") else reference
+    if source is None and (local.get("apiGroup") or "", local.get("kind")) in _DATA_SOURCES:
+        spec["dataSource"] = {key: local[key] for key in ("apiGroup", "kind", "name") if key in local}
 
 
 def _create_volume(obj: Json, context: WriteContext) -> None:

@@ -46,6 +46,7 @@ _MODULES: dict[str, str] = {
     "scheduling.k8s.io/PriorityClass": "limits",
     "coordination.k8s.io/Lease": "lease",
     "certificates.k8s.io/CertificateSigningRequest": "certificates",
+    "apiextensions.k8s.io/CustomResourceDefinition": "definition",
     "/Event": "event",
     "events.k8s.io/Event": "event",
     "admissionregistration.k8s.io/MutatingWebhookConfiguration": "webhooks",
