@@ -9,6 +9,7 @@ no function here changes its arguments, and results may share parts with them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -111,6 +112,8 @@ def union(left: FieldSet, right: FieldSet) -> FieldSet:
 
 def difference(left: FieldSet, right: FieldSet) -> FieldSet:
     """The paths of `left` that are not in `right`; what lies below a path of `right` stays."""
+    if not right:
+        return left
     result: FieldSet = {}
     for element, node in left.items():
         if element == SELF:
@@ -156,22 +159,26 @@ def intersection(left: FieldSet, right: FieldSet) -> FieldSet:
 
 
 def decode(wire: Any) -> FieldSet:
-    """From fieldsV1, with the keys of its elements in canonical form. Raises FieldSetError."""
+    """From fieldsV1, with the keys of its elements in canonical form; `wire` itself where it has it already. Raises
+    FieldSetError."""
     if wire is None:
         return {}
     if not isinstance(wire, dict):
         raise FieldSetError("a set of fields must be an object")
     result: FieldSet = {}
+    same = True
     for element, node in wire.items():
-        if element == SELF:
-            result[SELF] = {}
-        else:
-            result[_canonical(element)] = decode(node)
-    return result
+        canonical = element if element == SELF else _canonical(element)
+        inner = decode(node) if node else node
+        same = same and canonical == element and inner is node
+        result[canonical] = inner
+    return wire if same else result
 
 
 def encode(fields: FieldSet) -> FieldSet:
     """To fieldsV1: sorted, `.` first."""
+    if not fields:
+        return fields
     return {element: encode(fields[element]) for element in sorted(fields, key=_order)}
 
 
@@ -194,6 +201,7 @@ def _shown(element: str) -> str:
             return f"[{text}]"
 
 
+@lru_cache(maxsize=8192)
 def _canonical(element: str) -> str:
     kind, text = element[:2], element[2:]
     if kind == "f:":
@@ -213,6 +221,7 @@ def _canonical(element: str) -> str:
 _KINDS = {".": 0, "f": 1, "k": 2, "v": 3, "i": 4}
 
 
+@lru_cache(maxsize=8192)
 def _order(element: str) -> tuple[int, Any]:
     kind = _KINDS[element[0]]
     return kind, (int(element[2:]) if kind == 4 else element)

@@ -47,6 +47,12 @@ class Ownership:
     fields: FieldSet
     api_version: str
     time: str | None
+    settled: bool = False
+    """The fields are as they came off the wire, so sorted."""
+
+    def owning(self, fields: FieldSet) -> Ownership:
+        """The same with other fields; itself if they are the same."""
+        return self if fields is self.fields or fields == self.fields else replace(self, fields=fields, settled=False)
 
 
 Managers = dict[Manager, Ownership]
@@ -69,7 +75,7 @@ def decode(entries: Any) -> Managers:
         who = Manager(
             entry.get("manager", ""), operation, "" if operation == APPLY else version, entry.get("subresource", "")
         )
-        managers[who] = Ownership(fieldset.decode(entry.get("fieldsV1")), version, entry.get("time"))
+        managers[who] = Ownership(fieldset.decode(entry.get("fieldsV1")), version, entry.get("time"), settled=True)
     return managers
 
 
@@ -118,7 +124,7 @@ def less_updaters(managers: Managers) -> Managers:
         if bucket not in result:
             result[bucket] = result.pop(first)
         result.pop(who, None)
-        result[bucket] = replace(owned, fields=fieldset.union(owned.fields, result[bucket].fields))
+        result[bucket] = owned.owning(fieldset.union(owned.fields, result[bucket].fields))
         length -= 1
     return result
 
@@ -136,7 +142,7 @@ def _entry(who: Manager, owned: Ownership) -> Json:
     entry |= {"operation": who.operation, "apiVersion": owned.api_version}
     if owned.time:
         entry["time"] = owned.time
-    entry |= {"fieldsType": "FieldsV1", "fieldsV1": fieldset.encode(owned.fields)}
+    entry |= {"fieldsType": "FieldsV1", "fieldsV1": owned.fields if owned.settled else fieldset.encode(owned.fields)}
     if who.subresource:
         entry["subresource"] = who.subresource
     return entry

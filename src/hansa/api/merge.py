@@ -177,8 +177,11 @@ def update_managed_fields(
     operation: str = UPDATE,
     subresource: str = "",
     ignored: FieldSet | None = None,
+    empty: Json | None = None,
 ) -> Json:
     """`new` with the managedFields that follow from an ordinary write over `live` (None: a create). A new object.
+
+    `empty` is what a typed object of the kind holds before anything is set: a create owns only what goes beyond it.
 
     Managed fields that the request itself brings replace the stored ones; an empty list forgets them, and an object
     without any is not tracked until somebody applies.
@@ -199,7 +202,7 @@ def update_managed_fields(
     node = topology_of(schema)
     who = Manager.of(manager, UPDATE, api_version, subresource)
     try:
-        after = _updated(_unmanaged(live or {}), result, node, known, who, api_version, now, ignored or {})
+        after = _updated(_unmanaged(live or empty or {}), result, node, known, who, api_version, now, ignored or {})
     except StructureError:
         after = stored  # better old than lost
     managers.write(result, after)
@@ -229,7 +232,7 @@ class _Apply:
         self.live = live
         self.config = config
         self.node = node
-        self.known = {other: replace(owned, fields=regrouped(owned.fields, node)) for other, owned in known.items()}
+        self.known = {other: owned.owning(regrouped(owned.fields, node)) for other, owned in known.items()}
         self.who = who
         self.api_version = api_version
         self.ignored = ignored
@@ -242,7 +245,7 @@ class _Apply:
             merged = merge(self.live, self.config, self.node)
             wanted = fieldset.without(fields_of(self.config, self.node), self.ignored)
             after[self.who] = Ownership(wanted, self.api_version, last.time if last else None)
-            if last is not None and last.fields:
+            if last is not None and fieldset.difference(last.fields, wanted):
                 merged = _pruned(merged, last.fields, after, self.node)
             difference = compare(self.live, merged, self.node).without(self.ignored)
         except StructureError as error:
@@ -302,7 +305,7 @@ def _disowned(after: Managers, who: Manager, difference: Comparison, *, force: b
             fields = fieldset.difference(fields, conflicts.get(other, {}))
             fields = fieldset.difference(fields, difference.removed)
         if fields:
-            result[other] = replace(owned, fields=fields)
+            result[other] = owned.owning(fields)
     return result
 
 
@@ -317,7 +320,7 @@ def _updated(
     ignored: FieldSet,
 ) -> Managers:
     """The managers after an ordinary write. Raises StructureError."""
-    known = {other: replace(owned, fields=regrouped(owned.fields, node)) for other, owned in known.items()}
+    known = {other: owned.owning(regrouped(owned.fields, node)) for other, owned in known.items()}
     difference = compare(live, new, node).without(ignored)
     changed = fieldset.difference(fieldset.union(difference.modified, difference.added), NEVER_MANAGED)
     # the writer itself is among the others here: what it loses, it gains
@@ -335,7 +338,7 @@ def _strip(after: Managers, who: Manager) -> None:
         return
     fields = fieldset.difference(after[who].fields, NEVER_MANAGED)
     if fields:
-        after[who] = replace(after[who], fields=fields)
+        after[who] = after[who].owning(fields)
     else:
         del after[who]
 

@@ -295,17 +295,16 @@ def with_named(fields: FieldSet, node: Topology | None) -> FieldSet:
 
 
 def regrouped(fields: FieldSet, node: Topology | None) -> FieldSet:
-    """The set after a schema made a map or list atomic: what was owned below it counts as the whole."""
-    result: FieldSet = {}
+    """The set after a schema made a map or list atomic: what was owned below it counts as the whole. The same set where
+    nothing became so."""
+    changed: FieldSet = {}
     for element, inner in fields.items():
         below = _below(node, element) if inner and element != fieldset.SELF else None
-        if below is None:
-            result[element] = inner
-        elif below.atomic:
-            result[element] = {}
-        else:
-            result[element] = regrouped(inner, below)
-    return result
+        if below is not None:
+            after: FieldSet = {} if below.atomic else regrouped(inner, below)
+            if after is not inner:
+                changed[element] = after
+    return {**fields, **changed} if changed else fields
 
 
 def _below(node: Topology | None, element: str) -> Topology | None:
