@@ -1,4 +1,4 @@
-"""One case: N templates of a kind to every member, and their status back; and the floor, the same writes by a bare client."""
+"""One case: N templates of a kind to every member, and status back; and the floor, the same writes by a bare client."""
 
 from __future__ import annotations
 
@@ -150,8 +150,8 @@ async def _create_all(hub: Client, case: Case) -> dict[str, float]:
 async def _floor(rig: Rig, case: Case) -> tuple[float, float]:
     """Seconds of the forward writes, and of forward and status writes, that a bare client needs.
 
-    Forward: claim the template, create a binding, three Works, three member objects. Back: a status for each Work, two for
-    the binding. For workloads the members' own controllers must have made them ready, too.
+    Forward: claim the template, create a binding, three Works, three member objects. Back: a status for each Work, two
+    for the binding. For workloads the members' own controllers must have made them ready, too.
     """
     prefix = f"floor-{case.resource.plural}"
     arrivals = [Reported(client, case, prefix) for client in rig.members.values()]

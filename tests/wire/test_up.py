@@ -1,0 +1,95 @@
+"""`hansa up` and `hansa down` as a user has them."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+KUBECTL = Path(sys.executable).with_name("kubectl")
+
+
+def hansa(*arguments, timeout=60):
+    return subprocess.run(
+        [sys.executable, "-m", "hansa.cli", *map(str, arguments)], capture_output=True, text=True, timeout=timeout
+    )
+
+
+def kubectl(directory, *arguments):
+    return subprocess.run(
+        [KUBECTL, f"--kubeconfig={directory}/kubeconfig", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={"HOME": str(directory), "PATH": os.environ["PATH"]},
+    )
+
+
+@pytest.fixture
+def directory(tmp_path):
+    yield tmp_path / "fed"
+    hansa("down", "--dir", tmp_path / "fed")
+
+
+def test_a_federation_comes_goes_and_comes_back_with_its_data(directory):
+    up = hansa("up", "--members", 2, "--dir", directory, "--detach")
+    assert up.returncode == 0, up.stderr
+    assert "kubectl --context hub get clusters" in up.stderr
+    ready = kubectl(directory, "--context", "hub", "get", "clusters", "-o", "jsonpath={.items[*].metadata.name}")
+    assert ready.stdout == "member1 member2"
+    assert kubectl(directory, "--context", "member1", "create", "configmap", "kept").returncode == 0
+
+    again = hansa("up", "--members", 2, "--dir", directory)
+    assert again.returncode == 0 and "ready" in again.stderr
+    other = hansa("up", "--members", 3, "--dir", directory)
+    assert other.returncode == 1 and "holds another federation" in other.stderr
+
+    assert hansa("down", "--dir", directory).returncode == 0
+    assert hansa("up", "--dir", directory, "--detach").returncode == 0
+    found = kubectl(directory, "--context", "member1", "get", "configmap", "kept", "-o", "name")
+    assert found.stdout.strip() == "configmap/kept"
+
+    purge = hansa("down", "--purge", "--dir", directory)
+    assert purge.returncode == 0 and not directory.exists()
+
+
+def test_a_port_that_somebody_else_has_is_named(directory):
+    assert hansa("up", "--members", 1, "--dir", directory, "--detach").returncode == 0
+    assert hansa("down", "--dir", directory).returncode == 0
+    port = int((directory / "ports.json").read_text().split('"hub": ')[1].split(",")[0].strip(" \n}"))
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        up = hansa("up", "--dir", directory)
+    assert up.returncode == 1
+    assert f"port {port}" in up.stderr and "ports.json" in up.stderr
+
+
+def test_purge_removes_only_what_is_a_federations(tmp_path):
+    (tmp_path / "precious").write_text("x")
+    down = hansa("down", "--purge", "--dir", tmp_path)
+    assert down.returncode == 1
+    assert (tmp_path / "precious").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["up", "--members", "0"], "0 is not in the range"),
+        (["up", "--member-names", "A"], "invalid cluster name 'A'"),
+        (["up", "--member-names", "a,a"], "must differ"),
+        (["up", "--members", "1", "--member-names", "a"], "exclude each other"),
+        (["get", "pods", "--kubeconfig", "/nowhere/kc"], "/nowhere/kc"),
+        (["join", "x", "--kubeconfig", "/nowhere/kc", "--cluster-kubeconfig", "/nowhere/m"], "/nowhere/"),
+        (["kubefed", "enable"], "either KIND or --all-native"),
+    ],
+)
+def test_bad_arguments_are_one_clear_line(tmp_path, arguments, words):
+    extra = ["--dir", str(tmp_path / "fed")] if arguments[0] == "up" else []
+    run = hansa(*arguments, *extra)
+    assert run.returncode != 0
+    assert words in run.stderr
+    assert "Traceback" not in run.stderr
