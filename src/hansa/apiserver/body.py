@@ -23,11 +23,17 @@ _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
 
-def decode(body: bytes, content_type: str) -> Json:
-    """One object. Raises BadRequest, UnsupportedMediaType, RequestEntityTooLarge."""
+def decode(body: bytes, content_type: str, kind: str = "") -> Json:
+    """One object; `kind` is what it should be. Raises BadRequest, UnsupportedMediaType, RequestEntityTooLarge."""
     if len(body) > MAX_BODY_BYTES:
         raise faults.too_large(MAX_BODY_BYTES)
-    value = decode_any(body, content_type)
+    try:
+        value = decode_any(body, content_type)
+    except faults.Fault as fault:
+        if fault.code == 400 and kind:
+            text = f"the object provided is unrecognized (must be of type {kind}): {fault.message} ({body[:64].hex()})"
+            raise faults.bad_request(text) from fault
+        raise
     if not isinstance(value, dict):
         raise faults.bad_request(f"the object provided is unrecognized (must be of type object): {body[:64]!r}")
     return value

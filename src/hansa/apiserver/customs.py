@@ -10,12 +10,13 @@ from typing import Any
 from hansa.api.meta import GVK, Json, Resource
 from hansa.apiserver.builtin import rules_for
 from hansa.apiserver.context import Context
-from hansa.apiserver.resources import ALL_VERBS, CustomVersion, Served, Subresource
+from hansa.apiserver.resources import CUSTOM_VERBS, CustomVersion, Served, Subresource
 from hansa.apiserver.storage import Entry, Event
 from hansa.base.clock import rfc3339
 from hansa.base.patch import equal_json
 
 DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
+CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
 _SCALE = GVK("autoscaling", "v1", "Scale")
 
 
@@ -92,6 +93,17 @@ class Customs:
             self._context.storage.put(bucket, {**definition, "status": status}, entry)
 
 
+def begin_removal(definition: Json, now: str) -> None:
+    """A definition that is being deleted holds on until its objects are gone."""
+    finalizers: list[str] = definition["metadata"].setdefault("finalizers", [])
+    if CLEANUP not in finalizers:
+        definition["metadata"]["finalizers"] = [*finalizers, CLEANUP]
+    status = definition["status"] = dict(definition.get("status") or {})
+    conditions: list[Json] = list(status.get("conditions") or ())
+    _set(conditions, "Terminating", "True", "InstanceDeletionInProgress", "CustomResource deletion is in progress", now)
+    status["conditions"] = conditions
+
+
 def _served(definition: Json, context: Context) -> list[Served]:
     spec = definition["spec"]
     group, names = spec["group"], spec["names"]
@@ -110,7 +122,7 @@ def _served(definition: Json, context: Context) -> list[Served]:
                 names.get("singular") or names["kind"].lower(),
                 tuple(names.get("shortNames") or ()),
                 tuple(names.get("categories") or ()),
-                ALL_VERBS,
+                CUSTOM_VERBS,
                 _subresources(version, resource),
                 _version(definition, version, storage),
             )

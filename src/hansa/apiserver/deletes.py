@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hansa.api.meta import Json, Key
-from hansa.apiserver import faults
+from hansa.api.meta import GVK, Json, Key
+from hansa.apiserver import customs, faults
 from hansa.apiserver.admission import AdmissionRequest
 from hansa.apiserver.body import JSON, decode
 from hansa.apiserver.context import Call, Context
@@ -13,11 +13,12 @@ from hansa.apiserver.reads import Reads
 from hansa.apiserver.storage import Entry
 from hansa.apiserver.writes import finished
 from hansa.base.clock import rfc3339
+from hansa.base.field import FieldError, invalid, not_supported
 from hansa.base.patch import equal_json
 
 ORPHAN = "orphan"
 FOREGROUND = "foregroundDeletion"
-_POLICIES = ("Orphan", "Background", "Foreground")
+_POLICIES = ("Foreground", "Background", "Orphan")
 
 
 class Deletes:
@@ -108,6 +109,12 @@ class Deletes:
             meta["deletionGracePeriodSeconds"] = grace
             if already is None and meta.get("generation"):
                 meta["generation"] += 1
+        if (
+            obj.get("kind") == "CustomResourceDefinition"
+            and not already
+            and not obj["metadata"].get("deletionTimestamp")
+        ):
+            customs.begin_removal(marked, meta["deletionTimestamp"])
         if obj.get("kind") == "Namespace" and not call.gvk.group:
             marked["status"] = {**(obj.get("status") or {}), "phase": "Terminating"}
         return marked
@@ -150,25 +157,28 @@ class Deletes:
                 options["gracePeriodSeconds"] = grace
         policy = options.get("propagationPolicy")
         if policy and policy not in _POLICIES:
-            listed = ", ".join(f'"{choice}"' for choice in (*_POLICIES, "nil"))
-            text = f'propagationPolicy: Invalid value: "{policy}": needs to be one of {listed}'
-            raise faults.Fault(422, "Invalid", f'DeleteOptions.meta.k8s.io "" is invalid: {text}')
+            raise _invalid_options(not_supported("propagationPolicy", policy, [*_POLICIES, "nil"]))
         if policy and options.get("orphanDependents") is not None:
-            text = "propagationPolicy: Invalid value: orphanDependents and deletionPropagation cannot be both set"
-            raise faults.Fault(422, "Invalid", f'DeleteOptions.meta.k8s.io "" is invalid: {text}')
+            text = "orphanDependents and deletionPropagation cannot be both set"
+            raise _invalid_options(invalid("propagationPolicy", policy, text))
         return options
+
+
+def _invalid_options(error: FieldError) -> faults.Fault:
+    return faults.invalid(GVK("meta.k8s.io", "v1", "DeleteOptions"), "", [error])
 
 
 def _check_preconditions(call: Call, entry: Entry, options: Json) -> None:
     wanted = options.get("preconditions") or {}
     resource, name = call.served.resource, entry.key.name
     uid, version = wanted.get("uid"), wanted.get("resourceVersion")
+    by_kind = resource._replace(plural=resource.kind)
     if uid and uid != entry.uid:
-        why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {entry.uid}"
-        raise faults.conflict(resource, name, why)
+        why = f"the UID in the precondition ({uid}) does not match the UID in record ({entry.uid})."
+        raise faults.conflict(by_kind, name, f"{why} The object might have been deleted and then recreated")
     if version and version != str(entry.version):
-        why = f"Precondition failed: ResourceVersion in precondition: {version}, ResourceVersion in object meta: "
-        raise faults.conflict(resource, name, f"{why}{entry.version}")
+        why = f"the ResourceVersion in the precondition ({version}) does not match the ResourceVersion in record"
+        raise faults.conflict(by_kind, name, f"{why} ({entry.version}). The object might have been modified")
 
 
 def _policy(call: Call, options: Json) -> str | None:

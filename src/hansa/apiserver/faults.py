@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from hansa.api.meta import GVK, Json, Resource
 from hansa.base.field import FieldError
+from hansa.base.field import invalid as invalid_value
 
 
 class Fault(Exception):
@@ -66,8 +69,15 @@ def not_found(resource: Resource, name: str) -> Fault:
     return Fault(404, "NotFound", text, _details(resource, name))
 
 
+class NoSuchPath(Fault):
+    """Nothing is served there: the one answer that is no Status, but a line of text."""
+
+    def __init__(self) -> None:
+        super().__init__(404, "NotFound", "the server could not find the requested resource", {})
+
+
 def no_such_resource() -> Fault:
-    return Fault(404, "NotFound", "the server could not find the requested resource", {})
+    return NoSuchPath()
 
 
 def already_exists(resource: Resource, name: str) -> Fault:
@@ -96,6 +106,12 @@ def invalid(gvk: GVK, name: str, errors: Sequence[FieldError]) -> Fault:
     kind = f"{gvk.kind}.{gvk.group}" if gvk.group else gvk.kind
     details: Json = {"name": name, "group": gvk.group, "kind": gvk.kind, "causes": [e.cause() for e in errors]}
     return Fault(422, "Invalid", f'{kind} "{name}" is invalid: {joined}', _without_empty(details))
+
+
+def bad_patch(patched: Json, why: str) -> Fault:
+    """422 for a patch that leaves something that is no object of the kind."""
+    error = invalid_value("patch", msgspec.json.encode(patched).decode(), why)
+    return Fault(422, "Invalid", f' "" is invalid: {error.detail}', {"causes": [error.cause()]})
 
 
 def bad_request(message: str) -> Fault:

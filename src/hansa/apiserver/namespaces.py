@@ -13,7 +13,7 @@ import uuid
 
 from hansa.api.meta import Json, Key
 from hansa.apiserver.context import Context
-from hansa.apiserver.customs import DEFINITIONS
+from hansa.apiserver.customs import CLEANUP, DEFINITIONS
 from hansa.apiserver.storage import Bucket, Entry, Event
 from hansa.apiserver.writes import finished
 from hansa.base.clock import rfc3339
@@ -224,7 +224,7 @@ class Namespaces:
 
     def _remove_instances(self, bucket: Bucket, entry: Entry) -> bool:
         """A definition that is deleted takes its objects along, first."""
-        finalizer = "customresourcecleanup.apiextensions.k8s.io"
+        finalizer = CLEANUP
         definition = entry.json()
         if finalizer not in (definition["metadata"].get("finalizers") or ()):
             return False

@@ -54,7 +54,7 @@ class Patches:
             if len(patch) > MAX_OPERATIONS:
                 text = f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(patch)}"
                 raise faults.Fault(413, "RequestEntityTooLarge", text)
-            return lambda obj: _json_patched(call, obj, patch)
+            return lambda obj: _json_patched(obj, patch)
         if not isinstance(patch, dict):
             raise faults.bad_request("the patch must be an object")
         if media == MERGE:
@@ -89,13 +89,12 @@ class Patches:
         return await applying.apply(self._context, self._writes, call)
 
 
-def _json_patched(call: Call, obj: Json, patch: list[Any]) -> Any:
+def _json_patched(obj: Json, patch: list[Any]) -> Any:
     try:
         return apply_json_patch(obj, patch, missing="add")
     except (PatchError, AttributeError) as error:
-        raise faults.Fault(
-            422, "Invalid", f"the server rejected our request due to an error in our request: {error}", {}
-        ) from error
+        text = "the server rejected our request due to an error in our request"
+        raise faults.Fault(422, "Invalid", text) from error
 
 
 def _strategically_merged(call: Call, obj: Json, patch: Json) -> Json:

@@ -170,9 +170,7 @@ class Reads:
         allowed = _COMMON_FIELDS | call.rules.field_names
         for requirement in fields.requirements:
             if requirement.path not in allowed:
-                text = f'Unable to find "{call.gvk}" that match label selector "{labels}", field selector'
-                text += f' "{query.get("fieldSelector")}": field label not supported: {requirement.path}'
-                raise faults.bad_request(text)
+                raise faults.bad_request(_unknown_field(call, requirement.path))
         namespace = target.namespace if call.served.resource.namespaced else ""
         if target.name:
             name = parse_fields(f"metadata.name={target.name}").requirements
@@ -221,7 +219,8 @@ class Reads:
         if text in ("", "0"):
             return 0
         if not text.isdigit():
-            raise faults.bad_request(f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax')
+            why = f'strconv.ParseUint: parsing "{text}": invalid syntax'
+            raise faults.bad_request(f'invalid resource version: resourceVersion: Invalid value: "{text}": {why}')
         return int(text)
 
     def _render_list(self, call: Call, form: Form, entries: list[Entry], meta: Json) -> bytes | Json:
@@ -279,6 +278,12 @@ class Reads:
         return obj
 
 
+def _unknown_field(call: Call, path: str) -> str:
+    if call.served.custom is None and not call.rules.field_names:
+        return f'"{path}" is not a known field selector: only "metadata.name", "metadata.namespace"'
+    return f"field label not supported: {path}"
+
+
 def _token(version: int, key: Key) -> str:
     token = _encode(_Token(version, key.namespace, key.name))
     return base64.urlsafe_b64encode(token).decode().rstrip("=")
@@ -287,5 +292,8 @@ def _token(version: int, key: Key) -> str:
 def _read_token(text: str) -> _Token:
     try:
         return msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=_Token)
-    except (ValueError, msgspec.DecodeError) as error:
-        raise faults.bad_request(f"continue key is not valid: {error}") from error
+    except msgspec.DecodeError as error:
+        raise faults.bad_request(f"invalid continue token: continue key is not valid: {error}") from error
+    except ValueError as error:
+        text = "invalid continue token: continue key is not valid: illegal base64 data at input byte 0"
+        raise faults.bad_request(text) from error

@@ -10,7 +10,8 @@ from hansa.api import builtin
 from hansa.api.meta import GVK, Json, Resource
 from hansa.apiserver.builtin import KindRules, rules_for, storage_gvk
 
-ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+# in the order in which discovery shows them
+CUSTOM_VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
 # reviews and the like: they are answered, not stored
 VIRTUAL_GROUPS = frozenset({"authentication.k8s.io", "authorization.k8s.io"})
 
@@ -47,7 +48,7 @@ class Served:
     singular: str = ""
     short_names: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
-    verbs: tuple[str, ...] = ALL_VERBS
+    verbs: tuple[str, ...] = CUSTOM_VERBS
     subresources: dict[str, Subresource] = field(default_factory=dict)
     custom: CustomVersion | None = None
 
@@ -176,9 +177,7 @@ def _builtin(entry: builtin.BuiltinResource) -> Served:
         tuple(entry.categories),
         tuple(entry.verbs),
         {
-            sub.name: Subresource(
-                sub.name, _subresource_kind(resource, sub), tuple(sub.verbs)
-            )
+            sub.name: Subresource(sub.name, _subresource_kind(resource, sub), tuple(sub.verbs))
             for sub in entry.subresources
         },
     )

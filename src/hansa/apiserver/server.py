@@ -60,6 +60,8 @@ class ApiServer:
         self.requests += 1
         try:
             return await self._handle(request)
+        except faults.NoSuchPath:
+            return Response(404, b"404 page not found\n", {"content-type": "text/plain; charset=utf-8"})
         except faults.Fault as fault:
             headers = {}
             if fault.details and fault.details.get("retryAfterSeconds"):

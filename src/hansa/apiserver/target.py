@@ -38,7 +38,7 @@ class Query:
         try:
             return int(text)
         except ValueError as error:
-            raise faults.bad_request(f'invalid value for query parameter "{name}": {text!r}') from error
+            raise faults.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from error
 
     @property
     def dry_run(self) -> bool:

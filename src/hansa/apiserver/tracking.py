@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from hansa.api import merge
-from hansa.api.meta import Json
+from hansa.api.meta import GVK, Json
+from hansa.apiserver.builtin.shape import shaper
 from hansa.apiserver.context import Call
 from hansa.base.patch import equal_json
 
@@ -28,8 +31,30 @@ def _track(call: Call, old: Json | None, obj: Json, now: str) -> None:
         now=now,
         subresource=call.target.subresource,
         ignored=ignored(call),
+        empty=None if old is not None or call.served.custom is not None else _empty(call.gvk),
     )
     obj["metadata"] = tracked["metadata"]
+    if call.target.subresource == "scale":
+        _without_time(obj["metadata"])
+
+
+def _without_time(meta: Json) -> None:
+    """What was set through `scale` bears no time, and so stands first."""
+    entries: list[Json] = meta.get("managedFields") or []
+    for entry in entries:
+        if entry.get("subresource") == "scale":
+            entry.pop("time", None)
+    entries.sort(key=lambda entry: (entry["operation"], entry.get("time", "")))
+
+
+@cache
+def _empty(gvk: GVK) -> Json:
+    """The zero value of a built-in kind: the fields that its Go type always has. Not to be changed."""
+    obj: Json = {}
+    shape = shaper(gvk)
+    if shape is not None:
+        shape(obj)
+    return obj
 
 
 def ignored(call: Call) -> merge.FieldSet:

@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hansa.api import schema as schemas
-from hansa.api.meta import GVK, Json
+from hansa.api.meta import GVK, Json, Key
 from hansa.apiserver import faults, subresources, tracking
 from hansa.apiserver.admission import AdmissionRequest, Operation, Outcome
 from hansa.apiserver.body import JSON, decode, duplicate_fields
 from hansa.apiserver.builtin import WriteContext, to_storage, to_version
 from hansa.apiserver.builtin.shape import ShapeError
 from hansa.apiserver.context import Call, Context
+from hansa.apiserver.customs import DEFINITIONS
 from hansa.apiserver.resources import Served
 from hansa.apiserver.storage import Entry
 from hansa.base.clock import rfc3339
@@ -56,6 +57,7 @@ class Writes:
         dry_run = query.dry_run
         self._settle_namespace(call, obj)
         self._check_namespace(call)
+        self._check_definition(call, obj)
         self._stamp(call, obj)
         self._default(call, obj)
         obj = self._mutated(
@@ -195,7 +197,7 @@ class Writes:
         """The object of a request's body, checked for fields that the kind does not have."""
         request = call.request
         content_type = request.headers.get("content-type", JSON)
-        obj = decode(request.body, content_type)
+        obj = decode(request.body, content_type, subresources.kind_of(call).kind)
         kind, api_version = obj.get("kind", ""), obj.get("apiVersion", "")
         wanted = subresources.kind_of(call)
         if not kind:
@@ -205,7 +207,8 @@ class Writes:
         if kind and kind != wanted.kind:
             raise faults.bad_request(
                 f'{kind} in version "{GVK.of(api_version, kind).version}" cannot be handled as a {wanted.kind}: '
-                f"no kind {kind!r} is expected here"
+                f"converting ({wanted.version}.{kind}) to ({wanted.group.partition('.')[0] or 'core'}.{wanted.kind}): "
+                "unknown conversion"
             )
         if api_version and api_version != wanted.api_version:
             text = "the API version in the data ({}) does not match the expected API version ({})"
@@ -237,8 +240,6 @@ class Writes:
             call.warn(text)
 
     def _strict_prefix(self, call: Call, obj: Json) -> str:
-        if call.served.custom is not None:
-            return ""
         return f'{call.gvk.kind} in version "{call.gvk.version}" cannot be handled as a {call.gvk.kind}: '
 
     def _settle_namespace(self, call: Call, obj: Json) -> None:
@@ -274,6 +275,17 @@ class Writes:
             message = f'{resource.group_resource} "{call.target.name}" is forbidden: {text}'
             raise faults.forbidden(message, resource, call.target.name, [cause])
 
+    def _check_definition(self, call: Call, obj: Json) -> None:
+        """A kind whose definition is being deleted takes no new objects."""
+        custom = call.served.custom
+        if custom is None:
+            return
+        definition = self._context.storage.bucket(DEFINITIONS).entries.get(Key("", custom.definition))
+        if definition is not None and definition.deleting:
+            resource, name = call.served.resource, obj["metadata"].get("name", "")
+            text = "create not allowed while custom resource definition is terminating"
+            raise faults.forbidden(f'{resource.group_resource} "{name}" is forbidden: {text}', resource, name)
+
     def _stamp(self, call: Call, obj: Json) -> None:
         """What the server gives to a new object."""
         meta = obj["metadata"]
@@ -297,6 +309,8 @@ class Writes:
             try:
                 call.rules.default(obj)
             except ShapeError as error:
+                if call.target.verb == "patch":
+                    raise faults.bad_patch(obj, str(error)) from error
                 raise faults.bad_request(f"{self._strict_prefix(call, obj)}{error}") from error
             return
         if not custom.preserves_unknown:

@@ -1,0 +1,429 @@
+"""What the real kubectl does with an API server, as one table: it runs on the embedded server and on a real one.
+
+The cases run in order on one fresh server, so that later ones find what earlier ones made. `compare` is off where the
+output may differ for a good reason, which is given in `why`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    argv: str
+    stdin: str = ""
+    code: int = 0
+    has: tuple[str, ...] = ()
+    """Texts that the output must contain."""
+    compare: bool = True
+    why: str = ""
+    script: str = ""
+    """An editor for `kubectl edit`: a sed expression."""
+
+
+DEPLOYMENT = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: shop, labels: {app: shop}}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: shop}}
+  template:
+    metadata: {labels: {app: shop}}
+    spec:
+      containers:
+      - name: web
+        image: nginx:1.27
+        ports: [{containerPort: 80}]
+        resources: {requests: {cpu: 100m, memory: 64Mi}}
+"""
+SERVICE = """
+apiVersion: v1
+kind: Service
+metadata: {name: shop}
+spec:
+  selector: {app: shop}
+  ports: [{name: http, port: 80, targetPort: 8080}]
+"""
+CONFIG = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings, labels: {tier: back}}
+data: {color: red, size: "3"}
+"""
+CRD = """
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: boats.sea.example}
+spec:
+  group: sea.example
+  scope: Namespaced
+  names: {plural: boats, singular: boat, kind: Boat, shortNames: [bt], categories: [all]}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    subresources:
+      status: {}
+      scale: {specReplicasPath: .spec.crew, statusReplicasPath: .status.crew, labelSelectorPath: .status.selector}
+    additionalPrinterColumns:
+    - {name: Crew, type: integer, jsonPath: .spec.crew}
+    - {name: Port, type: string, jsonPath: .spec.port, priority: 1}
+    - {name: Age, type: date, jsonPath: .metadata.creationTimestamp}
+    schema:
+      openAPIV3Schema:
+        type: object
+        required: [spec]
+        properties:
+          spec:
+            type: object
+            required: [port]
+            properties:
+              crew: {type: integer, minimum: 1, maximum: 20, default: 3}
+              port: {type: string, pattern: '^[a-z]+$'}
+              cargo:
+                type: array
+                x-kubernetes-list-type: map
+                x-kubernetes-list-map-keys: [item]
+                items:
+                  type: object
+                  required: [item]
+                  properties:
+                    item: {type: string}
+                    tons: {type: number}
+              flag: {x-kubernetes-int-or-string: true}
+              mode: {type: string, enum: [sail, steam]}
+          status:
+            type: object
+            properties:
+              crew: {type: integer}
+              selector: {type: string}
+"""
+BOAT = """
+apiVersion: sea.example/v1
+kind: Boat
+metadata: {name: pinta}
+spec:
+  port: palos
+  cargo: [{item: wine, tons: 4}]
+"""
+
+CASES: tuple[Case, ...] = (
+    Case("version", "version -o json", compare=False, why="build details"),
+    Case("api-versions", "api-versions", compare=False, why="the real one serves more groups", has=("apps/v1",)),
+    Case("api-resources", "api-resources --api-group=apps"),
+    Case("api-resources-wide", "api-resources --api-group=apps -o wide"),
+    Case("explain", "explain deployment.spec.strategy", compare=False, why="no prose", has=("RollingUpdate",)),
+    Case("explain-recursive", "explain deployment.spec.strategy --recursive", compare=False, why="no prose"),
+    Case("get-raw", "get --raw /healthz", has=("ok",)),
+    Case("get-raw-readyz", "get --raw /readyz", has=("ok",)),
+    Case("get-raw-missing", "get --raw /nonsense", code=1),
+    Case("get-raw-api", "get --raw /apis/apps/v1/namespaces/default/deployments"),
+    Case("unknown-kind", "get unicorns", code=1, has=("doesn't have a resource type",)),
+    Case("get-namespaces", "get namespaces"),
+    Case("get-ns-labels", "get ns default --show-labels"),
+    Case("get-missing", "get cm nothing", code=1, has=("NotFound",)),
+    Case("get-none", "get cm -l a=b"),
+    Case("apply-config", "apply -f -", stdin=CONFIG, has=("configmap/settings created",)),
+    Case("apply-same", "apply -f -", stdin=CONFIG, has=("unchanged",)),
+    Case("apply-changed", "apply -f -", stdin=CONFIG.replace("red", "blue"), has=("configured",)),
+    Case("get-config", "get cm settings -o yaml"),
+    Case("get-config-fields", "get cm settings -o yaml --show-managed-fields"),
+    Case("get-config-jsonpath", "get cm settings -o jsonpath={.data.color}", has=("blue",)),
+    Case("get-config-name", "get cm settings -o name"),
+    Case("get-config-wide", "get cm settings -o wide"),
+    Case("get-by-label", "get cm -l tier=back"),
+    Case("get-by-label-set", "get cm -l 'tier in (back,front)' -o name"),
+    Case(
+        "get-bad-label",
+        "get cm -l 'tier=='=x",
+        code=1,
+        compare=False,
+        why="the parser's own words",
+    ),
+    Case("get-by-field", "get cm --field-selector metadata.name=settings -o name"),
+    Case("get-bad-field", "get cm --field-selector data.color=blue", code=1),
+    Case("get-all-namespaces", "get cm -A --field-selector metadata.name=settings"),
+    Case("apply-dry-run", "apply -f - --dry-run=server", stdin=CONFIG.replace("red", "green"), has=("server dry run",)),
+    Case("still-blue", "get cm settings -o jsonpath={.data}"),
+    Case(
+        "diff", "diff -f -", stdin=CONFIG.replace("red", "green"), code=1, compare=False, why="names of temporary files"
+    ),
+    Case("label", "label cm settings team=blue"),
+    Case("label-again", "label cm settings team=green", code=1),
+    Case("label-overwrite", "label cm settings team=green --overwrite"),
+    Case("label-remove", "label cm settings team-"),
+    Case("label-bad", "label cm settings team=not/good", code=1),
+    Case("annotate", "annotate cm settings note='a b c'"),
+    Case("patch-merge", 'patch cm settings --type merge -p \'{"data":{"color":"black","size":null}}\''),
+    Case("patch-nothing", 'patch cm settings --type merge -p \'{"data":{"color":"black"}}\'', has=("no change",)),
+    Case("patch-json", 'patch cm settings --type json -p \'[{"op":"add","path":"/data/deep","value":"1"}]\''),
+    Case(
+        "patch-json-test",
+        'patch cm settings --type json -p \'[{"op":"test","path":"/data/deep","value":"2"}]\'',
+        code=1,
+    ),
+    Case("patch-json-bad", 'patch cm settings --type json -p \'[{"op":"remove","path":"/data/none"}]\'', code=1),
+    Case("patch-strategic", 'patch cm settings -p \'{"data":{"color":"white"}}\''),
+    Case(
+        "patch-bad-type",
+        'patch cm settings -p \'{"data":{"color":5}}\'',
+        code=1,
+        compare=False,
+        why="Go's print of a map",
+    ),
+    Case("patch-bad-key", 'patch cm settings -p \'{"data":{"a b":"x"}}\'', code=1),
+    Case("patch-unknown", 'patch cm settings -p \'{"dota":{"a":"x"}}\''),
+    Case("config-after-patches", "get cm settings -o yaml --show-managed-fields"),
+    Case("edit", "edit cm settings", script="s/white/pink/", has=("edited",)),
+    Case("edit-nothing", "edit cm settings", script="s/nothing/x/", compare=False, why="a notice of cancelling"),
+    Case("replace", "replace -f -", stdin=CONFIG.replace("red", "gold")),
+    Case("replace-missing", "replace -f -", stdin=CONFIG.replace("settings", "nowhere"), code=1),
+    Case("create-again", "create -f -", stdin=CONFIG, code=1, has=("AlreadyExists",)),
+    Case(
+        "create-generate",
+        "create -f - -o jsonpath={.metadata.generateName}",
+        stdin=CONFIG.replace("name: settings", "generateName: gen-"),
+    ),
+    Case("create-bad-name", "create -f -", stdin=CONFIG.replace("name: settings", "name: Not_Good"), code=1),
+    Case("create-no-namespace", "create -n nowhere -f -", stdin=CONFIG, code=1),
+    Case(
+        "create-unknown-field",
+        "create -f -",
+        stdin=CONFIG.replace("\ndata:", "\ndota:"),
+        code=1,
+        has=("unknown field",),
+    ),
+    Case(
+        "create-unknown-ok",
+        "create --validate=ignore -f -",
+        stdin=CONFIG.replace("\ndata:", "\ndota:").replace("settings", "odd"),
+    ),
+    Case(
+        "create-unknown-warn",
+        "create --validate=warn -f -",
+        stdin=CONFIG.replace("\ndata:", "\ndota:").replace("settings", "odd2"),
+    ),
+    Case(
+        "raw-duplicate",
+        "create --raw /api/v1/namespaces/default/configmaps?fieldValidation=Strict -f -",
+        stdin='{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"dd"},"data":{"a":"1","a":"2"}}',
+        code=1,
+    ),
+    Case("create-wrong-type", "create -f -", stdin=CONFIG.replace('"3"', "3"), code=1),
+    Case("delete-odd", "delete cm odd odd2"),
+    Case("delete-missing", "delete cm odd", code=1),
+    Case("delete-missing-ignored", "delete cm odd --ignore-not-found"),
+    Case("apply-deployment", "apply -f -", stdin=DEPLOYMENT),
+    Case("get-deployment", "get deploy"),
+    Case("get-deployment-wide", "get deploy -o wide"),
+    Case("get-deployment-yaml", "get deploy shop -o yaml --show-managed-fields"),
+    Case("describe-deployment", "describe deploy shop"),
+    Case("set-image", "set image deploy/shop web=nginx:1.28"),
+    Case("set-env", "set env deploy/shop MODE=fast"),
+    Case("set-resources", "set resources deploy/shop --limits=cpu=200m"),
+    Case("scale", "scale deploy shop --replicas=5"),
+    Case("scale-precondition", "scale deploy shop --current-replicas=3 --replicas=4", code=1),
+    Case("get-scale", "get --raw /apis/apps/v1/namespaces/default/deployments/shop/scale"),
+    Case("rollout-pause", "rollout pause deploy/shop"),
+    Case("rollout-resume", "rollout resume deploy/shop"),
+    Case("rollout-restart", "rollout restart deploy/shop", has=("restarted",)),
+    Case("deployment-spec", "get deploy shop -o jsonpath={.spec.replicas}/{.metadata.generation}"),
+    Case(
+        "deployment-yaml-later",
+        "get deploy shop -o yaml --show-managed-fields",
+        compare=False,
+        why="time of the restart",
+    ),
+    Case(
+        "deployment-selector",
+        'patch deploy shop --type merge -p \'{"spec":{"selector":{"matchLabels":{"app":"x"}}}}\'',
+        code=1,
+    ),
+    Case("deployment-negative", 'patch deploy shop --type merge -p \'{"spec":{"replicas":-1}}\'', code=1),
+    Case(
+        "deployment-wrong-type",
+        'patch deploy shop --type merge -p \'{"spec":{"replicas":"two"}}\'',
+        code=1,
+        compare=False,
+        why="order of fields",
+    ),
+    Case(
+        "deployment-container",
+        'patch deploy shop -p \'{"spec":{"template":{"spec":{"containers":[{"name":"side","image":"s"}]}}}}\'',
+    ),
+    Case("deployment-containers", "get deploy shop -o jsonpath={.spec.template.spec.containers[*].name}"),
+    Case(
+        "deployment-invalid",
+        "create -f -",
+        stdin=DEPLOYMENT.replace("shop", "bad").replace("image: nginx:1.27", "imagePullPolicy: Never"),
+        code=1,
+    ),
+    Case("create-deployment", "create deployment web --image=nginx --replicas=2"),
+    Case("autoscale", "autoscale deployment web --min=1 --max=3 --cpu=50%"),
+    Case("get-hpa", "get hpa"),
+    Case("expose", "expose deployment web --port=80 --target-port=8080"),
+    Case("apply-service", "apply -f -", stdin=SERVICE),
+    Case("get-services", "get svc shop web", compare=False, why="addresses"),
+    Case("service-fields", "get svc shop -o jsonpath={.spec.type}/{.spec.ipFamilies}/{.spec.sessionAffinity}"),
+    Case("create-secret", "create secret generic keys --from-literal=a=b"),
+    Case("get-secret", "get secret keys -o yaml"),
+    Case("secrets-by-type", "get secrets --field-selector type=Opaque"),
+    Case("create-account", "create serviceaccount robot"),
+    Case("create-token", "create token robot", compare=False, why="a token"),
+    Case("create-role", "create role reader --verb=get,list --resource=pods,configmaps"),
+    Case("create-rolebinding", "create rolebinding readers --role=reader --serviceaccount=default:robot"),
+    Case("can-i", "auth can-i list configmaps --as=system:serviceaccount:default:robot", has=("yes",)),
+    Case("cannot", "auth can-i delete configmaps --as=system:serviceaccount:default:robot", code=1, has=("no",)),
+    Case("forbidden", "get secrets --as=system:serviceaccount:default:robot", code=1, has=("Forbidden",)),
+    Case("allowed", "get cm settings -o name --as=system:serviceaccount:default:robot"),
+    Case("can-i-list", "auth can-i --list --as=system:serviceaccount:default:robot", compare=False, why="order"),
+    Case("whoami", "auth whoami", compare=False, why="names and groups of the certificate"),
+    Case("create-job", "create job once --image=busybox -- echo hi"),
+    Case("get-job-yaml", "get job once -o jsonpath={.spec.completions}/{.spec.parallelism}/{.spec.backoffLimit}"),
+    Case("create-cronjob", "create cronjob daily --image=busybox --schedule='0 1 * * *' -- echo hi"),
+    Case("get-cronjob", "get cronjob"),
+    Case("create-quota", "create quota q --hard=pods=5"),
+    Case("create-pdb", "create pdb p --selector=app=shop --min-available=1"),
+    Case("create-ingress", "create ingress front --rule=shop.example/*=shop:80"),
+    Case("get-ingress", "get ingress"),
+    Case("create-priority", "create priorityclass high --value=1000"),
+    Case("create-ns", "create namespace lab"),
+    Case("ns-account", "wait --for=create sa/default -n lab --timeout=10s"),
+    Case("ns-root-ca", "wait --for=create cm/kube-root-ca.crt -n lab --timeout=10s"),
+    Case("ns-fill", "-n lab create cm x"),
+    Case(
+        "apply-server-side",
+        "apply --server-side -f -",
+        stdin=CONFIG.replace("settings", "ssa"),
+        has=("serverside-applied",),
+    ),
+    Case("apply-server-side-fields", "get cm ssa -o yaml --show-managed-fields"),
+    Case(
+        "apply-other-manager",
+        "apply --server-side --field-manager=other -f -",
+        stdin=CONFIG.replace("settings", "ssa").replace("red", "blue"),
+        code=1,
+        has=("conflict",),
+    ),
+    Case(
+        "apply-forced",
+        "apply --server-side --field-manager=other --force-conflicts -f -",
+        stdin=CONFIG.replace("settings", "ssa").replace("red", "blue"),
+    ),
+    Case("apply-forced-fields", "get cm ssa -o yaml --show-managed-fields"),
+    Case(
+        "apply-less",
+        "apply --server-side --field-manager=other -f -",
+        stdin="apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ssa}\ndata: {color: blue}\n",
+    ),
+    Case("apply-less-fields", "get cm ssa -o yaml --show-managed-fields"),
+    Case("apply-migrates", "apply --server-side -f -", stdin=DEPLOYMENT, code=1, has=("conflict",)),
+    Case("crd", "apply -f -", stdin=CRD),
+    Case("crd-wait", "wait --for=condition=Established crd/boats.sea.example --timeout=10s"),
+    Case("crd-get", "get crd"),
+    Case(
+        "crd-yaml",
+        "get crd boats.sea.example -o jsonpath={.status.acceptedNames}{.status.storedVersions}{.spec.conversion}",
+    ),
+    Case("crd-resources", "api-resources --api-group=sea.example -o wide"),
+    Case("boat", "apply -f -", stdin=BOAT),
+    Case("boat-get", "get bt"),
+    Case("boat-wide", "get boats -o wide"),
+    Case("boat-yaml", "get boat pinta -o yaml"),
+    Case("boat-scale", "scale boat pinta --replicas=7"),
+    Case("boat-scaled", "get boat pinta -o jsonpath={.spec.crew}/{.metadata.generation}"),
+    Case("boat-explain", "explain boat.spec", has=("crew",), compare=False, why="no prose"),
+    Case("boat-invalid", "apply -f -", stdin=BOAT.replace("palos", "P9").replace("pinta", "nina"), code=1),
+    Case(
+        "boat-invalid-many",
+        "create --validate=false -f -",
+        stdin=BOAT.replace("port: palos", "crew: 99\n  mode: oars").replace("pinta", "nina"),
+        code=1,
+    ),
+    Case(
+        "boat-unknown", "create -f -", stdin=BOAT.replace("port:", "speed: 9\n  port:").replace("pinta", "nina"), code=1
+    ),
+    Case(
+        "boat-pruned",
+        "create --validate=ignore -f - -o jsonpath={.spec}",
+        stdin=BOAT.replace("port:", "speed: 9\n  port:").replace("pinta", "nina"),
+    ),
+    Case(
+        "boat-duplicate-item",
+        "create -f -",
+        stdin=BOAT.replace("[{item: wine, tons: 4}]", "[{item: wine}, {item: wine}]").replace("pinta", "maria"),
+        code=1,
+    ),
+    Case("boat-strategic", "patch boat pinta --type strategic -p '{}'", code=1),
+    Case("boat-merge", 'patch boat pinta --type merge -p \'{"spec":{"mode":"sail"}}\''),
+    Case(
+        "boat-status",
+        'patch boat pinta --subresource=status --type merge -p \'{"status":{"crew":4},"spec":{"crew":9}}\'',
+    ),
+    Case("boat-after-status", "get boat pinta -o yaml --show-managed-fields"),
+    Case("boat-ssa", "apply --server-side -f -", stdin=BOAT.replace("wine, tons: 4", "salt").replace("pinta", "maria")),
+    Case(
+        "boat-ssa-more",
+        "apply --server-side --field-manager=b -f -",
+        stdin=BOAT.replace("wine, tons: 4", "fish").replace("pinta", "maria"),
+    ),
+    Case("boat-ssa-yaml", "get boat maria -o yaml --show-managed-fields"),
+    Case("boats-all", "get all -l none=none"),
+    Case("wait-jsonpath", "wait boat/pinta --for=jsonpath={.status.crew}=4 --timeout=5s"),
+    Case("wait-timeout", "wait boat/pinta --for=condition=Ready --timeout=1s", code=1),
+    Case("boat-delete", "delete boat pinta --wait"),
+    Case("crd-delete", "delete crd boats.sea.example --timeout=20s"),
+    Case("crd-gone", "get boats", code=1),
+    Case("delete-foreground", "delete deploy shop --cascade=foreground --timeout=20s"),
+    Case("delete-orphan", "delete deploy web --cascade=orphan --timeout=20s"),
+    Case("delete-selector", "delete cm -l tier=back", compare=False, why="a generated name"),
+    Case("delete-ns", "delete ns lab --timeout=30s"),
+    Case("ns-gone", "get ns lab", code=1),
+    Case("events", "events", compare=False, why="what happened"),
+    Case("top", "top nodes", code=1),
+    Case("logs", "logs nothing", code=1),
+    Case("cluster-info", "cluster-info", compare=False, why="addresses", has=("control plane",)),
+    Case("get-nodes", "get nodes"),
+    Case(
+        "get-cs-list",
+        "get --raw /apis/rbac.authorization.k8s.io/v1/clusterroles?limit=1",
+        compare=False,
+        why="a token",
+        has=("continue",),
+    ),
+    Case(
+        "bad-raw-create",
+        "create --raw /api/v1/namespaces/default/configmaps -f -",
+        stdin="nonsense",
+        code=1,
+        compare=False,
+        why="the parser's own words",
+    ),
+    Case(
+        "raw-wrong-kind",
+        "create --raw /api/v1/namespaces/default/configmaps -f -",
+        stdin='{"kind":"Pod","apiVersion":"v1"}',
+        code=1,
+    ),
+    Case("raw-bad-limit", "get --raw /api/v1/namespaces/default/configmaps?limit=x", code=1),
+    Case("raw-bad-version", "get --raw /api/v1/namespaces/default/configmaps?resourceVersion=x", code=1),
+    Case("raw-bad-continue", "get --raw /api/v1/namespaces/default/configmaps?continue=x", code=1),
+    Case("raw-unknown-resource", "get --raw /apis/apps/v1/unicorns", code=1),
+    Case("raw-unknown-version", "get --raw /apis/apps/v9/deployments", code=1),
+    Case(
+        "delete-uid-precondition",
+        "delete --raw /api/v1/namespaces/default/secrets/keys -f -",
+        stdin='{"kind":"DeleteOptions","apiVersion":"v1","preconditions":{"uid":"nope"}}',
+        code=1,
+    ),
+    Case(
+        "delete-bad-policy",
+        "delete --raw /api/v1/namespaces/default/secrets/keys -f -",
+        stdin='{"kind":"DeleteOptions","apiVersion":"v1","propagationPolicy":"Maybe"}',
+        code=1,
+    ),
+    Case("delete-secret-raw", "delete --raw /api/v1/namespaces/default/secrets/keys"),
+)
