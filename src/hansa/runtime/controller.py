@@ -57,7 +57,7 @@ class Controller(Generic[K]):
         needs: Sequence[Informer] = (),
     ) -> None:
         self.name = name
-        self.queue: Queue[K] = queue or Queue(name)
+        self.queue: Queue[K] = Queue(name) if queue is None else queue  # an empty queue is false
         self._reconciler = reconciler
         self._workers = workers
         self._needs = needs
