@@ -308,13 +308,15 @@ async def test_endpoints(pair: Pair) -> None:
 
 
 def _shape(body: Json) -> Json:
-    """EndpointSlices and Endpoints without what is chosen by chance: addresses, nodes, zones and pod names."""
+    """EndpointSlices and Endpoints without what is chosen by chance: addresses, nodes, zones and pod names.
+
+    The real controllers take the annotation of the last change away again when an update has no trigger of its own.
+    """
     metadata = body["metadata"]
     name = metadata.get("labels", {}).get("kubernetes.io/service-name", metadata["name"])
     shape: Json = {
         "name": name,
         "labels": metadata.get("labels"),
-        "annotations": sorted(metadata.get("annotations") or {}),
         "owners": [ref["kind"] for ref in metadata.get("ownerReferences") or []],
         "ports": body.get("ports"),
     }

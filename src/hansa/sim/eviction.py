@@ -49,7 +49,7 @@ class Evictor:
                 await self.site.client.delete(PODS, item.meta.name, item.meta.namespace, uid=item.meta.uid)
             except (NotFound, Conflict):
                 continue
-        return Requeue(min(waits)) if waits else None
+        return Requeue(max(0.05, min(waits))) if waits else None
 
     def _left(self, tolerations: list[Toleration], taints: list[Taint]) -> float | None:
         """Seconds for which the pod may stay; None: for ever."""

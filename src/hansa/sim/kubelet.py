@@ -97,14 +97,14 @@ class Kubelet:
         before = str((body.get("status") or {}).get("phase"))
         # nothing has happened yet: a status that says so would cost one more write for every pod
         if running.life.phase == "Pending" and due < math.inf:
-            return Requeue(max(0.0, due - at))
+            return _later(due - at)
         status = running.life.status(body, self._site.timing, at, now, host=plan.address, ip=running.ip)
         self._tell(item, body, running, before)
         try:
             await write_status(self._site.client, PODS, item, status)
         except NotFound:
             return None
-        return Requeue(max(0.0, due - at)) if due < math.inf else None
+        return _later(due - at) if due < math.inf else None
 
     def _begin(self, item: Item, body: Json, plan: NodePlan, at: float) -> _Running:
         if body["spec"].get("hostNetwork"):
@@ -137,7 +137,7 @@ class Kubelet:
                 running.stopping_since = at
             left = running.stopping_since + min(self._site.timing.stop_seconds, grace or 30) - at
             if left > 0:
-                return Requeue(left)
+                return _later(left)
         with suppress(NotFound, Conflict):
             await self._site.client.delete(PODS, key.name, key.namespace, uid=item.meta.uid, grace_seconds=0)
         self._forget(key)
@@ -147,6 +147,11 @@ class Kubelet:
         running = self._pods.pop(key, None)
         if running is not None:
             self._addresses.free(running.ip)
+
+
+def _later(seconds: float) -> Requeue:
+    """Not sooner than the loop can tell two moments apart, or a key that is due in a nanosecond would spin."""
+    return Requeue(max(0.001, seconds))
 
 
 def index_by_node(item: Item) -> Iterable[str]:

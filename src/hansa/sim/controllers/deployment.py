@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-
-import msgspec
 
 from hansa.api.item import Item
 from hansa.api.meta import Json, Key
 from hansa.api.scheme import DEPLOYMENTS, PODS, REPLICA_SETS
-from hansa.base.names import fnv1a32, safe_encode
 from hansa.kube.errors import AlreadyExists, ApiError, Conflict, NotFound
 from hansa.runtime.controller import Controller, Requeue
 from hansa.runtime.informer import Change
@@ -18,6 +15,13 @@ from hansa.sim.awaited import OwnWrites
 from hansa.sim.controllers import rollout
 from hansa.sim.controllers.progress import deployment_status, failed_create, noted
 from hansa.sim.controllers.rollout import DESIRED_REPLICAS, MAX_REPLICAS, REVISION, REVISION_HISTORY, Revision, Wanted
+from hansa.sim.controllers.templates import (
+    copied_annotations,
+    replica_set_for,
+    same_template,
+    split_revisions,
+    template_hash,
+)
 from hansa.sim.ownership import (
     BY_CONTROLLER,
     candidates,
@@ -25,7 +29,6 @@ from hansa.sim.ownership import (
     controller_of,
     index_by_controller,
     owner_key,
-    reference_to,
     selector_of,
 )
 from hansa.sim.pod import Pod
@@ -33,18 +36,6 @@ from hansa.sim.site import Events, Site
 from hansa.sim.status import write_status
 
 COMPONENT = "deployment-controller"
-TEMPLATE_HASH = "pod-template-hash"
-# What a ReplicaSet does not take over from its Deployment's annotations.
-NOT_COPIED = frozenset(
-    {
-        "kubectl.kubernetes.io/last-applied-configuration",
-        REVISION,
-        REVISION_HISTORY,
-        DESIRED_REPLICAS,
-        MAX_REPLICAS,
-        "deprecated.deployment.rollback.to",
-    }
-)
 
 
 @dataclass(slots=True)
@@ -92,7 +83,7 @@ class DeploymentReconciler:
         owned = await claim(self.site.client, REPLICA_SETS, item, selector, candidates(store, item))
         if any(self.own.ahead_of(entry) for entry in owned):
             return None
-        new, old = _split([Revision.of(entry) for entry in owned], spec.get("template") or {})
+        new, old = split_revisions([Revision.of(entry) for entry in owned], spec.get("template") or {})
         turn = _Turn(item, spec, Wanted.of(spec), new, old, list((body.get("status") or {}).get("conditions") or []))
         if not item.deleting:
             await self._act(turn)
@@ -161,7 +152,7 @@ class DeploymentReconciler:
         hash_ = template_hash(template, int(status.get("collisionCount") or 0))
         number = max((revision.number for revision in turn.old), default=0) + 1
         replicas = rollout.new_replicas(wanted, turn.old, 0)
-        obj = _replica_set(item, turn.spec, hash_, wanted, number, replicas)
+        obj = replica_set_for(item, turn.spec, hash_, wanted, number, replicas)
         try:
             made = await self.site.client.create(REPLICA_SETS, obj)
         except AlreadyExists:
@@ -186,7 +177,7 @@ class DeploymentReconciler:
         namespace, name = item.meta.namespace, obj["metadata"]["name"]
         found = await self.site.client.get(REPLICA_SETS, name, namespace)
         ref = controller_of(found)
-        if ref is not None and ref.uid == item.meta.uid and _same_template(found, template):
+        if ref is not None and ref.uid == item.meta.uid and same_template(found, template):
             return found
         status = item.json().get("status") or {}
         collisions = int(status.get("collisionCount") or 0) + 1
@@ -201,7 +192,7 @@ class DeploymentReconciler:
         if new is None:
             return
         number = max((revision.number for revision in turn.old), default=0) + 1
-        wanted = _annotations(turn.item)
+        wanted = copied_annotations(turn.item)
         if new.number < number:
             wanted[REVISION] = str(number)
             if new.number:
@@ -290,62 +281,6 @@ class DeploymentReconciler:
         if written is not None:
             self.own.note(written)
         return Requeue(wait) if wait is not None else None
-
-
-def template_hash(template: Json, collisions: int) -> str:
-    """A short name for a pod template; `collisions` makes another one."""
-    canonical = msgspec.json.encode(template, order="deterministic").decode()
-    return safe_encode(fnv1a32(f"{canonical}{collisions or ''}"))
-
-
-def _replica_set(item: Item, spec: Json, hash_: str, wanted: Wanted, number: int, replicas: int) -> Json:
-    template = dict(spec.get("template") or {})
-    metadata = dict(template.get("metadata") or {})
-    metadata["labels"] = {**(metadata.get("labels") or {}), TEMPLATE_HASH: hash_}
-    template["metadata"] = metadata
-    selector = dict(spec.get("selector") or {})
-    selector["matchLabels"] = {**(selector.get("matchLabels") or {}), TEMPLATE_HASH: hash_}
-    made: Json = {"replicas": replicas, "selector": selector, "template": template}
-    if spec.get("minReadySeconds"):
-        made["minReadySeconds"] = spec["minReadySeconds"]
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "ReplicaSet",
-        "metadata": {
-            "name": f"{item.meta.name}-{hash_}",
-            "namespace": item.meta.namespace,
-            "labels": metadata["labels"],
-            "annotations": _annotations(item)
-            | {
-                REVISION: str(number),
-                DESIRED_REPLICAS: str(wanted.replicas),
-                MAX_REPLICAS: str(wanted.maximum),
-            },
-            "ownerReferences": [reference_to(item)],
-        },
-        "spec": made,
-    }
-
-
-def _annotations(item: Item) -> dict[str, str]:
-    return {name: value for name, value in item.annotations.items() if name not in NOT_COPIED}
-
-
-def _split(revisions: Sequence[Revision], template: Json) -> tuple[Revision | None, list[Revision]]:
-    """The oldest ReplicaSet with the present template, and all others."""
-    ordered = sorted(revisions, key=lambda revision: revision.age_key)
-    new = next((revision for revision in ordered if _same_template(revision.item, template)), None)
-    return new, [revision for revision in ordered if revision is not new]
-
-
-def _same_template(item: Item, template: Json) -> bool:
-    return _without_hash(item.json()["spec"].get("template") or {}) == _without_hash(template)
-
-
-def _without_hash(template: Json) -> Json:
-    metadata = {name: value for name, value in (template.get("metadata") or {}).items() if value is not None}
-    labels = {name: value for name, value in (metadata.pop("labels", None) or {}).items() if name != TEMPLATE_HASH}
-    return {**template, "metadata": {**metadata, "labels": labels}}
 
 
 def deployment_controller(site: Site) -> Controller[Key]:

@@ -186,7 +186,12 @@ class EndpointsReconciler:
             obj: Json = {
                 "apiVersion": "v1",
                 "kind": "Endpoints",
-                "metadata": {"name": key.name, "namespace": key.namespace, "labels": labels},
+                "metadata": {
+                    "name": key.name,
+                    "namespace": key.namespace,
+                    "labels": labels,
+                    "annotations": {LAST_CHANGE: self.site.now()},
+                },
             }
             if subsets:
                 obj["subsets"] = subsets
@@ -201,6 +206,7 @@ class EndpointsReconciler:
                 "metadata": {
                     "resourceVersion": live.meta.resource_version,
                     "labels": {**{name: None for name in live.labels if name not in labels}, **labels},
+                    "annotations": {LAST_CHANGE: self.site.now()},
                 },
                 "subsets": subsets or None,
             }

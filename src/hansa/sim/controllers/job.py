@@ -99,7 +99,7 @@ class JobReconciler:
         await self._write_status(turn)
         self.counted.update(pod.item.meta.uid for pod in turn.counted)
         await self._release(turn)
-        return Requeue(turn.wait) if turn.wait is not None else None
+        return Requeue(max(0.05, turn.wait)) if turn.wait is not None else None
 
     def _count(self, turn: _Turn) -> None:
         """A finished pod is counted once: its finalizer says that it has not been yet."""

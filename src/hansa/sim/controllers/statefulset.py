@@ -97,7 +97,7 @@ class StatefulSetReconciler:
         used = {current.name, update.name} | {pod.item.labels.get(REVISION_LABEL, "") for pod in turn.pods.values()}
         limit = spec.get("revisionHistoryLimit")
         await forget_revisions(self.site, revisions, 10 if limit is None else int(limit), used)
-        return Requeue(turn.wait) if turn.wait is not None else None
+        return Requeue(max(0.05, turn.wait)) if turn.wait is not None else None
 
     async def _act(self, turn: _Turn) -> None:
         if not await self._fill(turn):
