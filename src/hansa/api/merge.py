@@ -103,7 +103,12 @@ class ApplyConflict(Exception):
 
 
 class ApplyError(ValueError):
-    """The applied object cannot be merged: it holds managedFields, or does not fit its schema."""
+    """The applied object cannot be merged. `code` is the HTTP code: 400 if it holds managedFields, 500 if it does not
+    fit its schema."""
+
+    def __init__(self, message: str, code: int = 500) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 def ignored_fields(subresource: str, *, has_status: bool, gvk: GVK | None = None) -> FieldSet:
@@ -137,10 +142,10 @@ def apply(
     `ignored_fields`. Raises ApplyConflict unless `force`, and ApplyError.
     """
     if config.get("metadata", {}).get("managedFields") is not None:
-        raise ApplyError("metadata.managedFields must be nil")
+        raise ApplyError("metadata.managedFields must be nil", 400)
     node = topology_of(schema)
     if fault := next(misfits(config, node), None):
-        raise ApplyError(fault)
+        raise ApplyError(f"failed to create typed patch object ({_name(config)}): {fault}")
     try:
         known = managers.decode((live or {}).get("metadata", {}).get("managedFields"))
     except FieldSetError as error:
@@ -354,6 +359,13 @@ def _keep_last_applied(obj: Json, config: Json, manager: str) -> None:
         mine.pop(LAST_APPLIED, None)
     text = msgspec.json.encode(plain, order="sorted").decode() + "\n"
     obj["metadata"] = {**obj["metadata"], "annotations": {**annotations, LAST_APPLIED: text}}
+
+
+def _name(obj: Json) -> str:
+    """`default/web; apps/v1, Kind=Deployment`."""
+    meta = obj.get("metadata") or {}
+    kind = GVK.of(obj.get("apiVersion", ""), obj.get("kind", ""))
+    return f"{meta.get('namespace', '')}/{meta.get('name', '')}; {kind}"
 
 
 def _unmanaged(obj: Json) -> Json:

@@ -22,7 +22,12 @@ ELEMENT_ORDER = "$setElementOrder/"
 
 
 class StrategicError(ValueError):
-    """The patch cannot be understood, or does not fit the kind. The words are the API server's."""
+    """The patch cannot be understood, or does not fit the kind. Words and HTTP code are the API server's."""
+
+    @property
+    def code(self) -> int:
+        """400 for a directive of wrong form; for all else the real server blames itself."""
+        return 400 if str(self).startswith("invalid patch format") else 500
 
 
 class _Rule(NamedTuple):

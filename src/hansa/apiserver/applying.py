@@ -105,7 +105,8 @@ def _applied(context: Context, call: Call, live: Json | None, config: Json) -> J
         causes = [conflict.cause() for conflict in error.conflicts]
         raise faults.Fault(409, "Conflict", str(error), {"causes": causes}) from error
     except merge.ApplyError as error:
-        raise faults.bad_request(str(error)) from error
+        reason = "BadRequest" if error.code == 400 else "InternalError"
+        raise faults.Fault(error.code, reason, str(error)) from error
     if live is not None and not config["metadata"].get("resourceVersion"):
         obj["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
     return obj

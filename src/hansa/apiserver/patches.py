@@ -101,4 +101,5 @@ def _strategically_merged(call: Call, obj: Json, patch: Json) -> Json:
     try:
         return strategic_merge(obj, patch, call.served.schema() or {})
     except StrategicError as error:
-        raise faults.bad_request(str(error)) from error
+        reason = "BadRequest" if error.code == 400 else "InternalError"
+        raise faults.Fault(error.code, reason, str(error)) from error

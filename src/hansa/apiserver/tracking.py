@@ -61,7 +61,7 @@ def ignored(call: Call) -> merge.FieldSet:
     """The fields that this request's endpoint cannot set."""
     custom = call.served.custom
     has_status = call.rules.has_status if custom is None else custom.has_status
-    return merge.ignored_fields(call.target.subresource, has_status=has_status)
+    return merge.ignored_fields(call.target.subresource, has_status=has_status, gvk=call.served.gvk)
 
 
 def unchanged(obj: Json, old: Json) -> bool:
