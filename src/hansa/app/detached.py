@@ -42,7 +42,8 @@ async def start(
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
         )
     loop = asyncio.get_running_loop()
-    deadline, told = loop.time() + START_SECONDS, loop.time()
+    begun = told = loop.time()
+    deadline = begun + START_SECONDS
     while loop.time() < deadline:
         ready = folder.readiness()
         if ready is not None and folder.owner() == process.pid:
@@ -50,7 +51,7 @@ async def start(
         if process.poll() is not None:
             raise ConfigError(f"the federation did not start:\n{_tail(folder.log)}")
         if loop.time() - told > 2:
-            say("starting")
+            say(f"starting ({loop.time() - begun:.0f} s): {_tail(folder.log, 1)}")
             told = loop.time()
         await asyncio.sleep(0.05)
     raise ConfigError(f"the federation is not ready after {START_SECONDS:g} s; its log is {folder.log}")
