@@ -167,6 +167,8 @@ class ScriptedServer:
             raise Unreachable(self.server, "refused")
         answer = self._faulty(fault) if fault not in (Fault.NONE, Fault.NONSENSE) else None
         wanted = dict(query)
+        if answer is None and not self.served:
+            answer = status(404, "NotFound")
         if answer is None and int(wanted["resourceVersion"]) < self.oldest:
             answer = status(410, "Expired")
         if answer is not None:

@@ -154,7 +154,7 @@ def _credentials(user: Entry, cluster: Entry, ca_data: bytes) -> Credentials:
             " use an exec plugin or a token"
         )
     explicit = _explicit(user)
-    if user.data.get("exec"):
+    if user.data.get("exec") is not None:
         return auth.Layered(explicit, ExecCredentials(_plugin(user, cluster, ca_data)))
     return explicit
 
@@ -180,7 +180,9 @@ def _explicit(user: Entry) -> Credentials:
 
 
 def _plugin(user: Entry, cluster: Entry, ca_data: bytes) -> ExecPlugin:
-    given: Json = user.data["exec"]
+    given: Any = user.data["exec"]
+    if not isinstance(given, dict):
+        raise ConfigError(f"{user.at('exec')} must be an object")
     command = str(given.get("command") or "")
     if not command:
         raise ConfigError(f"{user.at('exec.command')} is missing")
