@@ -1,11 +1,13 @@
 """JSON patches (RFC 6902 with RFC 6901 pointers) and merge patches (RFC 7386).
 
 Peers differ in what `replace` of a missing object member means: Karmada's overrides refuse it, KubeFed and the
-Kubernetes API server set the member. `missing` chooses. Negative list indices count from the end, as both accept.
+Kubernetes API server set the member; and these copy a missing member as null. `missing` chooses. All of them read list
+indices more freely than the standard: negative ones count from the end, and leading zeros do not matter.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -138,7 +140,7 @@ def _apply_one(root: Any, op: str, parts: list[str], operation: dict[str, Any], 
             if not isinstance(source, str):
                 raise _Fault("from is missing")
             origin = parse_pointer(source)
-            value = _find(root, origin)
+            value = _find(root, origin, absent_is_null=op == "copy" and missing == "add")
             if op == "move":
                 if parts[: len(origin)] == origin and len(parts) > len(origin):
                     raise _Fault("a value cannot be moved into itself")
@@ -213,8 +215,7 @@ def _remove(root: Any, parts: list[str]) -> Any:
 
 def _index(part: str, length: int) -> int:
     """A list index below `length`; negative ones count from the end."""
-    digits = part.removeprefix("-")
-    if not (digits.isascii() and digits.isdigit()) or (len(digits) > 1 and digits[0] == "0"):
+    if not re.fullmatch("[+-]?[0-9]+", part):
         raise _Fault(f"{part!r} is not a list index")
     index = int(part)
     if index < 0:

@@ -22,7 +22,6 @@ _DECIMAL_SUFFIX = {power: suffix for suffix, power in _DECIMAL.items()}
 _BINARY_SUFFIX = {power: suffix for suffix, power in _BINARY.items()}
 
 _FORMAT_WRONG = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
-_NUMERIC_WRONG = "unable to parse numeric part of quantity"
 _SUFFIX_WRONG = "unable to parse quantity's suffix"
 
 
@@ -49,10 +48,8 @@ class Quantity:
         if found is None or not text:
             raise QuantityError(_FORMAT_WRONG)
         whole, part, suffix = found["whole"], found["part"] or "", found["suffix"]
-        if not whole and not part:
-            raise QuantityError(_NUMERIC_WRONG)
         base, power, notation = _suffix(suffix)
-        digits = int(whole + part)
+        digits = int(whole + part or "0")  # a bare sign or point is zero to the API server
         if notation == "binary":
             nano = _divide_up(digits * 2**power * _NANO, 10 ** len(part))
         else:

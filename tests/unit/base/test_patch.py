@@ -25,13 +25,25 @@ def test_replace_of_a_missing_member_is_an_error_or_sets_it():
             patch(absent, operation, missing="add")
 
 
+def test_the_freer_peers_copy_nothing_as_null():
+    copy = {"op": "copy", "path": "/b", "from": "/a"}
+    assert patch({}, copy, missing="add") == {"b": None}
+    with pytest.raises(PatchError):
+        patch({}, {"op": "copy", "path": "/b", "from": "/a/c"}, missing="add")
+
+
+def test_list_indices_may_have_leading_zeros():
+    assert patch([1, 2], {"op": "replace", "path": "/01", "value": 3}) == [1, 3]
+
+
 @pytest.mark.parametrize(
     "operation",
     [
         {"op": "remove", "path": "/a/1"},
         {"op": "remove", "path": "/b"},
         {"op": "add", "path": "/a/3", "value": 1},
-        {"op": "add", "path": "/a/01", "value": 1},
+        {"op": "add", "path": "/a/1x", "value": 1},
+        {"op": "copy", "path": "/c", "from": "/b"},
         {"op": "add", "path": "/b/c", "value": 1},
         {"op": "replace", "path": "/a/-", "value": 1},
         {"op": "test", "path": "/a/0", "value": True},
