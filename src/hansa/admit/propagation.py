@@ -1,11 +1,14 @@
-"""Defaults of PropagationPolicies and ClusterPropagationPolicies (policy.karmada.io/v1alpha1)."""
+"""Defaults and checks of PropagationPolicies and ClusterPropagationPolicies (policy.karmada.io/v1alpha1)."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from hansa.admit.fields import entries, mapping, text
+from hansa.admit.placement import check_placement
 from hansa.api import names
 from hansa.api.meta import Json
+from hansa.base.field import FieldError, invalid, required
 
 _SERVICE_IMPORT = ("multicluster.x-k8s.io/v1alpha1", "ServiceImport")
 GRACE_PERIOD_SECONDS = 600
@@ -72,3 +75,77 @@ def _application(application: Json) -> Json:
     if application.get("purgeMode", "Gracefully") == "Gracefully" and application.get("gracePeriodSeconds") is None:
         return {**application, "gracePeriodSeconds": GRACE_PERIOD_SECONDS}
     return application
+
+
+# -- checks -----------------------------------------------------------------------------------------------------------
+
+
+def check(policy: Json, old: Json | None = None) -> list[FieldError]:
+    """Faults of a policy, after `default`; with the stored one when it is an update."""
+    spec = mapping(policy.get("spec"))
+    namespace = text(mapping(policy.get("metadata")).get("namespace"))
+    errors = _check_identity(policy, old)
+    if old is not None and spec.get("schedulerName") != mapping(old.get("spec")).get("schedulerName"):
+        errors.append(
+            invalid("spec.schedulerName", spec.get("schedulerName"), "the schedulerName should not be updated")
+        )
+    preempts = spec.get("preemption") == "Always"
+    for index, selector in enumerate(entries(spec.get("resourceSelectors"))):
+        where = f"spec.resourceSelectors[{index}]"
+        if namespace and selector.get("namespace") != namespace:
+            detail = "namespace of resource selector must be the same as the namespace of the policy"
+            errors.append(invalid(f"{where}.namespace", selector.get("namespace") or "", detail))
+        if preempts and not selector.get("name"):
+            detail = "a policy that preempts must name what it takes"
+            errors.append(invalid(f"{where}.name", selector.get("name") or "", detail))
+    errors += check_placement(spec.get("placement"), "spec.placement")
+    errors += _check_suspension(mapping(spec.get("suspension")))
+    errors += _check_failover(mapping(spec.get("failover")), propagates=bool(spec.get("propagateDeps")))
+    return errors
+
+
+def _check_identity(policy: Json, old: Json | None) -> list[FieldError]:
+    cluster_wide = policy.get("kind") == "ClusterPropagationPolicy"
+    label = names.CLUSTER_POLICY_ID_LABEL if cluster_wide else names.POLICY_ID_LABEL
+    current = _label(policy, label)
+    path = "metadata.labels"
+    if old is not None and _label(old, label) and current != _label(old, label):
+        detail = f"label {label} is immutable, it can only be set by the system during creation"
+        return [invalid(path, current, detail)]
+    return [] if current else [required(path, f"label {label} must be set")]
+
+
+def _label(policy: Json, label: str) -> str:
+    return text(mapping(mapping(policy.get("metadata")).get("labels")).get(label))
+
+
+def _check_suspension(suspension: Json) -> list[FieldError]:
+    listed = mapping(suspension.get("dispatchingOnClusters")).get("clusterNames")
+    if suspension.get("dispatching") and listed:
+        detail = "dispatching: true suspends all clusters; dispatchingOnClusters may not list any then"
+        return [invalid("spec.suspension", True, detail)]
+    return []
+
+
+def _check_failover(failover: Json, *, propagates: bool) -> list[FieldError]:
+    if failover.get("application") is None:
+        return []
+    application = mapping(failover["application"])
+    path = "spec.failover.application"
+    errors: list[FieldError] = []
+    if not propagates:
+        detail = "must be true where failover.application is set"
+        errors.append(invalid("spec.propagateDeps", False, detail))
+    seconds = mapping(application.get("decisionConditions")).get("tolerationSeconds")
+    if isinstance(seconds, int) and seconds < 0:
+        where = f"{path}.decisionConditions.tolerationSeconds"
+        errors.append(invalid(where, seconds, "must be greater than or equal to 0"))
+    grace, gracefully = application.get("gracePeriodSeconds"), application.get("purgeMode") == "Gracefully"
+    where = f"{path}.gracePeriodSeconds"
+    if grace is None and gracefully:
+        errors.append(invalid(where, None, "must be set when purgeMode is Gracefully"))
+    elif grace is not None and not gracefully:
+        errors.append(invalid(where, grace, "only purgeMode Gracefully has a grace period"))
+    elif isinstance(grace, int) and grace <= 0:
+        errors.append(invalid(where, grace, "must be greater than 0"))
+    return errors
