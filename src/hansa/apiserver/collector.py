@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import NamedTuple
 
 from hansa.api.meta import GVK, Json, Key
-from hansa.apiserver.context import Context
+from hansa.apiserver.context import Context, finished
 from hansa.apiserver.deletes import FOREGROUND, ORPHAN
 from hansa.apiserver.storage import Bucket, Entry, Event
-from hansa.apiserver.writes import finished
 from hansa.base.clock import rfc3339
 
 log = logging.getLogger(__name__)
@@ -163,6 +163,8 @@ class Collector:
             # the kind may come back with its definition; until then nobody proved the owner gone
             where = self._objects.get(reference["uid"])
             return self._entry(where) if where else _UNKNOWN
+        if served.resource.namespaced and not namespace:
+            return _UNKNOWN  # a cluster-scoped object cannot be owned by one in a namespace
         key = Key(namespace if served.resource.namespaced else "", reference["name"])
         entry = self._context.bucket(served).entries.get(key)
         return entry if entry is not None and entry.uid == reference["uid"] else None
@@ -189,9 +191,7 @@ class Collector:
             obj["metadata"]["finalizers"] = finalizers
         else:
             del obj["metadata"]["finalizers"]
-        stored = self._context.storage.put(bucket, obj, entry)
-        if finished(obj):
-            self._context.storage.delete(bucket, stored)
+        self._context.store(bucket, obj, entry)
 
     def _delete(self, bucket: Bucket, entry: Entry, obj: Json, *, foreground: bool) -> None:
         """Delete as the collector's own request would: graceful for pods, waiting for finalizers."""
@@ -202,7 +202,7 @@ class Collector:
         meta = obj["metadata"]
         if foreground and FOREGROUND not in (meta.get("finalizers") or ()):
             meta["finalizers"] = [*(meta.get("finalizers") or ()), FOREGROUND]
-        meta["deletionTimestamp"] = rfc3339(self._context.clock.now())
+        meta["deletionTimestamp"] = rfc3339(self._context.clock.now() + timedelta(seconds=grace))
         meta["deletionGracePeriodSeconds"] = grace
         if finished(obj):
             self._context.storage.delete(bucket, entry)

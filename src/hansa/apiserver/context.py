@@ -19,6 +19,14 @@ from hansa.apiserver.tokens import TokenIssuer
 from hansa.base.clock import Clock
 
 
+def finished(obj: Json) -> bool:
+    """Whether nothing holds a marked object any more."""
+    meta = obj["metadata"]
+    spec = obj.get("spec") or {}
+    holds_namespace = obj.get("kind") == "Namespace" and bool(spec.get("finalizers"))
+    return not meta.get("finalizers") and not meta.get("deletionGracePeriodSeconds") and not holds_namespace
+
+
 @dataclass
 class Context:
     """One server's parts. Made by `embedded.py`."""
@@ -37,6 +45,13 @@ class Context:
 
     def bucket(self, served: Served) -> Bucket:
         return self.storage.bucket(served.bucket)
+
+    def store(self, bucket: Bucket, obj: Json, entry: Entry) -> Entry | None:
+        """Store a changed object, or let it go when it is marked and nothing holds it any more (then None)."""
+        if not (obj["metadata"].get("deletionTimestamp") and finished(obj)):
+            return self.storage.put(bucket, obj, entry)
+        self.storage.delete(bucket, entry)
+        return None
 
     def entry(self, served: Served, namespace: str, name: str) -> Entry | None:
         return self.bucket(served).entries.get(Key(namespace if served.resource.namespaced else "", name))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from hansa.api.meta import GVK, Json, Key
 from hansa.apiserver import customs, faults
 from hansa.apiserver.admission import AdmissionRequest
 from hansa.apiserver.body import JSON, decode
-from hansa.apiserver.context import Call, Context
+from hansa.apiserver.context import Call, Context, finished
 from hansa.apiserver.reads import Reads
 from hansa.apiserver.storage import Entry
-from hansa.apiserver.writes import finished
 from hansa.base.clock import rfc3339
 from hansa.base.field import FieldError, invalid, not_supported
 from hansa.base.patch import equal_json
@@ -105,7 +105,7 @@ class Deletes:
             grace = min(grace, already)
         if meta.get("deletionTimestamp") is None or (already is not None and grace < already):
             now = self._context.clock.now()
-            meta["deletionTimestamp"] = rfc3339(now)
+            meta["deletionTimestamp"] = rfc3339(now + timedelta(seconds=grace))
             meta["deletionGracePeriodSeconds"] = grace
             if already is None and meta.get("generation"):
                 meta["generation"] += 1

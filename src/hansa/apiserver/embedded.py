@@ -8,17 +8,20 @@ import random
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 
 from hansa.api import builtin
 from hansa.api.meta import GVK, Json, Key
 from hansa.apiserver.admission import Admission
+from hansa.apiserver.aggregation import Aggregation
 from hansa.apiserver.allocation import ServiceAllocator
 from hansa.apiserver.authn import Authenticator
 from hansa.apiserver.builtin.default_rbac import default_rbac
 from hansa.apiserver.collector import Collector
 from hansa.apiserver.context import Context, StoredObjects
 from hansa.apiserver.customs import Customs
+from hansa.apiserver.expiry import Expiry
 from hansa.apiserver.message import Request, Response, UserInfo
 from hansa.apiserver.namespaces import Namespaces
 from hansa.apiserver.rbac import Authorizer
@@ -115,12 +118,14 @@ async def start_embedded(
     )
     _connect(context)
     Customs(context)
-    _bootstrap(context, [*default_rbac(), *extra_crds])
+    _bootstrap(context, [*default_rbac(), *_fresh(service_cidr), *extra_crds])
     context.allocator.rebuild(lookup.list("", "Service"))
     server = ApiServer(context, Authenticator(issuer=issuer), version())
     loops = [
         asyncio.create_task(Namespaces(context).run(), name=f"{name} namespaces"),
         asyncio.create_task(Collector(context).run(), name=f"{name} garbage collector"),
+        asyncio.create_task(Aggregation(context).run(), name=f"{name} role aggregation"),
+        asyncio.create_task(Expiry(context).run(), name=f"{name} expiry of events"),
     ]
     await asyncio.sleep(0)  # the loops take their first look before anybody asks
     return Embedded(server, loops)
@@ -162,6 +167,41 @@ def _connect(context: Context) -> None:
         for entry in bucket.entries.values():
             hear(bucket.name, Event(entry, None, False))
     context.storage.subscribe(hear)
+
+
+def _fresh(service_cidr: str) -> list[Json]:
+    """What kube-apiserver makes beside RBAC: the Service of the API itself, and two priorities."""
+    address = str(next(ip_network(service_cidr).hosts()))
+    service: Json = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": "kubernetes",
+            "namespace": "default",
+            "labels": {"component": "apiserver", "provider": "kubernetes"},
+        },
+        "spec": {
+            "clusterIP": address,
+            "clusterIPs": [address],
+            "internalTrafficPolicy": "Cluster",
+            "ipFamilies": ["IPv4" if ip_network(service_cidr).version == 4 else "IPv6"],
+            "ipFamilyPolicy": "SingleStack",
+            "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}],
+            "sessionAffinity": "None",
+            "type": "ClusterIP",
+        },
+    }
+    priorities: list[Json] = [
+        {
+            "apiVersion": "scheduling.k8s.io/v1",
+            "kind": "PriorityClass",
+            "metadata": {"name": name, "generation": 1},
+            "value": value,
+            "preemptionPolicy": "PreemptLowerPriority",
+        }
+        for name, value in (("system-cluster-critical", 2_000_000_000), ("system-node-critical", 2_000_001_000))
+    ]
+    return [service, *priorities]
 
 
 def _bootstrap(context: Context, objects: Sequence[Json]) -> None:

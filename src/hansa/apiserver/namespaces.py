@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
+from datetime import timedelta
 
 from hansa.api.meta import Json, Key
-from hansa.apiserver.context import Context
+from hansa.apiserver.context import Context, finished
 from hansa.apiserver.customs import CLEANUP, DEFINITIONS
 from hansa.apiserver.storage import Bucket, Entry, Event
-from hansa.apiserver.writes import finished
 from hansa.base.clock import rfc3339
 from hansa.base.patch import equal_json
 
@@ -157,9 +157,7 @@ class Namespaces:
         current = bucket.entries.get(entry.key)
         if current is not entry:
             return True
-        stored = self._context.storage.put(bucket, namespace_obj, entry)
-        if finished(namespace_obj):
-            self._context.storage.delete(bucket, stored)
+        self._context.store(bucket, namespace_obj, entry)
         return False
 
     def _delete_contents(self, namespace: str) -> dict[str, list[Entry]]:
@@ -174,6 +172,8 @@ class Namespaces:
                 left = self._delete(bucket, content)
                 if left is not None:
                     remaining.setdefault(served.resource.group_resource, []).append(left)
+            if served.bucket == "pods" and remaining:
+                break
         return remaining
 
     def _delete(self, bucket: Bucket, entry: Entry) -> Entry | None:
@@ -181,14 +181,12 @@ class Namespaces:
         if not entry.deleting:
             served = next((s for s in self._context.resources.stored() if s.bucket == bucket.name), None)
             graceful = served.rules.graceful if served is not None else None
-            obj["metadata"]["deletionTimestamp"] = rfc3339(self._context.clock.now())
-            obj["metadata"]["deletionGracePeriodSeconds"] = graceful(obj, None) if graceful else 0
+            grace = graceful(obj, None) if graceful else 0
+            obj["metadata"]["deletionTimestamp"] = rfc3339(self._context.clock.now() + timedelta(seconds=grace))
+            obj["metadata"]["deletionGracePeriodSeconds"] = grace
             if obj["metadata"].get("generation"):
                 obj["metadata"]["generation"] += 1
-            if finished(obj):
-                self._context.storage.delete(bucket, entry)
-                return None
-            return self._context.storage.put(bucket, obj, entry)
+            return self._context.store(bucket, obj, entry)
         if finished(obj):
             self._context.storage.delete(bucket, entry)
             return None
@@ -237,9 +235,7 @@ class Namespaces:
             definition["metadata"]["finalizers"] = finalizers
         else:
             del definition["metadata"]["finalizers"]
-        stored = self._context.storage.put(bucket, definition, entry)
-        if finished(definition):
-            self._context.storage.delete(bucket, stored)
+        self._context.store(bucket, definition, entry)
         return False
 
 

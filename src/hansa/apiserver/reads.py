@@ -14,7 +14,7 @@ from hansa.apiserver.body import Form
 from hansa.apiserver.builtin import to_version
 from hansa.apiserver.context import Call, Context
 from hansa.apiserver.resources import Served
-from hansa.apiserver.storage import Bucket, Entry, Gone
+from hansa.apiserver.storage import Bucket, Entry, Event, Gone
 from hansa.apiserver.watch import Watcher, bookmark_line
 from hansa.base.selector import Fields, Labels, SelectorError, parse_fields, parse_labels
 
@@ -150,12 +150,18 @@ class Reads:
             present = entries if selection.everything else [e for e in entries if selection.matches(e)]
             watcher.start([], present, announce_end=streaming is True)
         else:
-            try:
-                events = bucket.since(since) if given not in ("", "0") else []
-            except Gone:
-                raise faults.expired(f"too old resource version: {since} ({bucket.oldest})") from None
+            events = self._since(bucket, since) if given not in ("", "0") else []
             watcher.start(events, [])
         return watcher
+
+    def _since(self, bucket: Bucket, version: int) -> list[Event]:
+        """Raises Expired for a version that is forgotten, or was never known (a store in memory began anew)."""
+        try:
+            if version > self._context.storage.version:
+                raise Gone
+            return bucket.since(version)
+        except Gone:
+            raise faults.expired(f"too old resource version: {version} ({bucket.oldest})") from None
 
     # -- parts -------------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
 _SHAPES = ("Table", "PartialObjectMetadata", "PartialObjectMetadataList")
 _NOT_HERE = frozenset({"log", "exec", "attach", "portforward", "proxy"})
+_HEALTH = frozenset({"healthz", "livez", "readyz"})
+_CHECKS = ("ping", "log", "etcd")
 _STANDARD_HEADERS = {"cache-control": "no-cache, private"}
 
 
@@ -45,19 +48,26 @@ class ApiServer:
         self.patches = Patches(context, self.writes)
         self.discovery = Discovery(context.resources, version)
         self.openapi = OpenApi(context.resources, version)
-        self.requests = 0
+        self._counts: Counter[tuple[str, int]] = Counter()
+        self._resource_counts: Counter[tuple[str, str, str, str, str]] = Counter()
         self._authenticator = authenticator
         self._watchers: set[Watcher] = set()
         self._plain: dict[str, Callable[[], bytes]] = {
-            "/healthz": lambda: b"ok",
-            "/livez": lambda: b"ok",
-            "/readyz": lambda: b"ok",
-            "/metrics": self._metrics,
+            "metrics": self._metrics,
         }
 
     async def handle(self, request: Request) -> Response:
         """Answer one request; what goes wrong is a Status too."""
-        self.requests += 1
+        response = await self._answer(request)
+        self._counts[(request.method, response.code)] += 1
+        return response
+
+    @property
+    def requests(self) -> int:
+        """How many were answered."""
+        return sum(self._counts.values())
+
+    async def _answer(self, request: Request) -> Response:
         try:
             return await self._handle(request)
         except faults.NoSuchPath:
@@ -109,7 +119,10 @@ class ApiServer:
         if request.method not in ("GET", "HEAD"):
             raise faults.method_not_allowed(request.method.lower())
         accept = request.headers.get("accept", "")
-        plain = self._plain.get("/" + path.strip("/").split("/")[0]) if path != "/" else None
+        first = path.strip("/").partition("/")[0]
+        if first in _HEALTH:
+            return _health(first, path, target)
+        plain = self._plain.get(first)
         if plain is not None:
             return Response(200, plain(), {"content-type": "text/plain; charset=utf-8"})
         found = self.discovery.answer(path, accept, request.headers.get("if-none-match", ""))
@@ -125,12 +138,21 @@ class ApiServer:
 
     def _metrics(self) -> bytes:
         storage = self.context.storage
-        lines = [
-            f'hansa_apiserver_requests_total{{server="{self.name}"}} {self.requests}',
-            f'hansa_apiserver_writes_total{{server="{self.name}"}} {storage.writes}',
-        ]
+        lines = ["# TYPE apiserver_request_total counter"]
+        for (verb, group, version, resource, sub), count in sorted(self._resource_counts.items()):
+            labels = (
+                f'verb="{verb.upper()}",group="{group}",version="{version}",resource="{resource}",subresource="{sub}"'
+            )
+            lines.append(f"apiserver_request_total{{{labels}}} {count}")
+        lines.append("# TYPE hansa_apiserver_answers_total counter")
         lines += [
-            f'hansa_apiserver_objects{{server="{self.name}",resource="{bucket.name}"}} {len(bucket.entries)}'
+            f'hansa_apiserver_answers_total{{method="{method}",code="{code}"}} {count}'
+            for (method, code), count in sorted(self._counts.items())
+        ]
+        lines.append(f"hansa_apiserver_writes_total {storage.writes}")
+        lines.append(f"hansa_apiserver_watches {len(self._watchers)}")
+        lines += [
+            f'apiserver_storage_objects{{resource="{bucket.name}"}} {len(bucket.entries)}'
             for bucket in storage.buckets()
             if bucket.entries
         ]
@@ -143,6 +165,7 @@ class ApiServer:
         if served is None:
             raise faults.no_such_resource()
         call = Call(request, target, served, user)
+        self._resource_counts[(target.verb, target.group, target.version, target.plural, target.subresource)] += 1
         if served.resource.group in VIRTUAL_GROUPS:
             return self._finish(call, await reviews.answer(self.context, self._authenticator, call), bodies.Form())
         self._check_verb(served, target)
@@ -227,9 +250,14 @@ class ApiServer:
         return entry.json()
 
     def _watch(self, call: Call, form: bodies.Form) -> Response:
-        watcher = self.reads.watch(call, form)
-        self._watchers.add(watcher)
         headers = {"content-type": "application/json", **_STANDARD_HEADERS, **_warnings(call)}
+        try:
+            watcher = self.reads.watch(call, form)
+        except faults.Fault as fault:
+            if fault.code != 410:
+                raise
+            return Response(200, _encode({"type": "ERROR", "object": fault.status}) + b"\n", headers)
+        self._watchers.add(watcher)
         return Response(200, self._stream(watcher), headers)
 
     async def _stream(self, watcher: Watcher) -> AsyncIterator[bytes]:
@@ -253,6 +281,18 @@ class ApiServer:
                 document = tables.table(call, [document], self.context.clock.now(), version)
         content = bodies.encode(document, form)
         return _maybe_compressed(_answer(code, content, _warnings(call), form.media), call.request)
+
+
+def _health(name: str, path: str, target: Target) -> Response:
+    """The server answers, so it is well; single checks and the long form are there for those who ask for them."""
+    headers = {"content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff"}
+    check = path.strip("/").partition("/")[2]
+    if check and check not in _CHECKS:
+        raise faults.no_such_resource()
+    if target.query.all("verbose") and not check:
+        lines = [f"[+]{one} ok" for one in _CHECKS]
+        return Response(200, "\n".join([*lines, f"{name} check passed", ""]).encode(), headers)
+    return Response(200, b"ok", headers)
 
 
 def _asked(target: Target) -> Attributes:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hansa.api import schema as schemas
+from hansa.api.managers import is_reset
 from hansa.api.meta import GVK, Json, Key
 from hansa.apiserver import faults, subresources, tracking
 from hansa.apiserver.admission import AdmissionRequest, Operation, Outcome
@@ -152,6 +153,7 @@ class Writes:
             why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {entry.uid}"
             raise faults.conflict(served.resource, target.name, why)
         _keep_system_fields(obj, old)
+        forgets = is_reset(meta.get("managedFields"))  # typed decoding tells no empty list from none
         self._default(call, obj)
         obj = self._mutated(
             call, await context.admission.mutate(self._admission(call, "UPDATE", obj, old, dry_run)), obj
@@ -163,6 +165,8 @@ class Writes:
         self._refuse_escalation(call, obj, old)
         allocated = self._allocate(call, obj, old, dry_run)
         if not applied:
+            if forgets:
+                obj["metadata"]["managedFields"] = []
             tracking.updated(call, obj, old, rfc3339(context.clock.now()))
         verdict = await context.admission.validate(self._admission(call, "UPDATE", obj, old, dry_run))
         self._admitted(call, verdict, obj)
@@ -182,12 +186,7 @@ class Writes:
         if dry_run:
             return obj
         stored = to_storage(obj) if served.converted else obj
-        bucket = context.bucket(served)
-        if obj["metadata"].get("deletionTimestamp") and finished(obj):
-            context.storage.put(bucket, stored, entry)
-            context.storage.delete(bucket, bucket.entries[entry.key])
-        else:
-            context.storage.put(bucket, stored, entry)
+        context.store(context.bucket(served), stored, entry)
         obj["metadata"]["resourceVersion"] = stored["metadata"]["resourceVersion"]
         return obj
 
@@ -400,14 +399,6 @@ def _in_version(served: Served, obj: Json) -> Json:
         obj["apiVersion"] = served.gvk.api_version
         schemas.apply_defaults(obj, served.custom.schema)
     return obj
-
-
-def finished(obj: Json) -> bool:
-    """Whether nothing holds a marked object any more."""
-    meta = obj["metadata"]
-    spec = obj.get("spec") or {}
-    holds_namespace = obj.get("kind") == "Namespace" and bool(spec.get("finalizers"))
-    return not meta.get("finalizers") and not meta.get("deletionGracePeriodSeconds") and not holds_namespace
 
 
 def _keep_system_fields(obj: Json, old: Json) -> None:
