@@ -1,7 +1,7 @@
 """Distil what the embedded API server must know of built-in kinds from a real kube-apiserver.
 
-Writes `src/hansa/api/builtin.json.gz`: the resources of discovery, and the schemas of OpenAPI v3 (structure, merge
-keys, list types; no prose). Run after `make kube`:  python tools/distill.py
+Writes `src/hansa/api/builtin.json.gz`: the resources of discovery with the columns of their tables, and the schemas of
+OpenAPI v3 (structure, merge keys, list types; no prose). Run after `make kube`:  python tools/distill.py
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from hansa.rig.binaries import find_binaries
 from hansa.rig.cluster import API_ONLY, RealCluster
 
 OUTPUT = Path(__file__).parent.parent / "src" / "hansa" / "api" / "builtin.json.gz"
+TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 # what federations have no use for, and what only a real server can do
 LEFT_OUT = {
@@ -71,6 +72,10 @@ def resource(group: str, version: str, entry: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def column(definition: dict[str, Any]) -> dict[str, Any]:
+    return {key: definition[key] for key in ("name", "type", "format", "priority")}
+
+
 def without_prose(value: Any, *, properties: bool = False) -> Any:
     """`properties` says that the keys of `value` are field names, which may be called description."""
     if isinstance(value, dict):
@@ -99,6 +104,11 @@ async def distil(session: aiohttp.ClientSession, server: str, context: ssl.SSLCo
         if name in wanted:
             document = await get(entry["serverRelativeURL"])
             definitions |= document["components"]["schemas"]
+    for entry in served:
+        if "list" in entry["verbs"]:
+            prefix = f"/apis/{entry['group']}" if entry["group"] else "/api"
+            table = await get(f"{prefix}/{entry['version']}/{entry['plural']}", TABLE)
+            entry["columns"] = [column(definition) for definition in table["columnDefinitions"]]
     version = await get("/version")
     return {
         "version": version["gitVersion"],

@@ -26,6 +26,15 @@ class Subresource(Wire, frozen=True, kw_only=True):
     version: str = ""
 
 
+class TableColumn(Wire, frozen=True, kw_only=True):
+    """One column of a printed table (meta.k8s.io/v1 TableColumnDefinition); priority 1 = only with `-o wide`."""
+
+    name: str
+    type: str
+    format: str
+    priority: int
+
+
 class BuiltinResource(Wire, frozen=True, kw_only=True):
     """One resource in one version, as discovery describes it."""
 
@@ -39,6 +48,8 @@ class BuiltinResource(Wire, frozen=True, kw_only=True):
     categories: list[str]
     verbs: list[str]
     subresources: list[Subresource]
+    columns: list[TableColumn] | None = None
+    """None for what cannot be listed."""
 
     @property
     def resource(self) -> Resource:
@@ -64,6 +75,11 @@ def kubernetes_version() -> str:
 def builtin_resources() -> list[BuiltinResource]:
     """All built-in resources, groups in the order of discovery, each group's preferred version first."""
     return _data().resources
+
+
+def table_columns(gvk: GVK) -> list[TableColumn]:
+    """How `kubectl get` shows a built-in kind; empty for any other."""
+    return next((entry.columns or [] for entry in builtin_resources() if entry.resource.gvk == gvk), [])
 
 
 def definitions() -> dict[str, Any]:
