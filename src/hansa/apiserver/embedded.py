@@ -17,6 +17,7 @@ from hansa.apiserver.admission import Admission
 from hansa.apiserver.aggregation import Aggregation
 from hansa.apiserver.allocation import ServiceAllocator
 from hansa.apiserver.authn import Authenticator
+from hansa.apiserver.builtin import plugins
 from hansa.apiserver.builtin.default_rbac import default_rbac
 from hansa.apiserver.collector import Collector
 from hansa.apiserver.context import Context, StoredObjects
@@ -93,10 +94,12 @@ async def start_embedded(
     keys: Keys | None = None,
     rng: random.Random | None = None,
     service_cidr: str = "10.96.0.0/16",
+    admission_plugins: frozenset[str] = plugins.ALL,
 ) -> Embedded:
     """A server with what a fresh cluster has. With a directory, everything is kept there and found again.
 
-    `keys` must be the same for the same directory, or tokens and certificates that were handed out become void.
+    `admission_plugins`: a hub leaves ServiceAccount out, as templates of pods are not pods. `keys` must be the same for
+    the same directory, or tokens and certificates that were handed out become void.
     """
     keys = keys or Keys.fresh(name, clock)
     rng = rng or random.Random()
@@ -110,7 +113,12 @@ async def start_embedded(
         storage=storage,
         resources=resources,
         authorizer=Authorizer(),
-        admission=Admission(lookup, suffix=lambda: random_suffix(rng.random), equivalents=resources.equivalents),
+        admission=Admission(
+            lookup,
+            suffix=lambda: random_suffix(rng.random),
+            plugged_in=admission_plugins,
+            equivalents=resources.equivalents,
+        ),
         allocator=ServiceAllocator((service_cidr,)),
         issuer=issuer,
         ca_certificate=keys.authority.certificate,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from hansa.api.crd import all_crds
 from hansa.api.meta import Json
+from hansa.apiserver.builtin import plugins
 from hansa.apiserver.embedded import ADMIN, Embedded, start_embedded
 from hansa.apiserver.http import Running, serve, server_context
 from hansa.apiserver.message import UserInfo
@@ -94,6 +95,8 @@ class EmbeddedFederation:
             extra_crds=definitions,
             keys=identity.keys,
             service_cidr=f"10.{96 + position % 128}.0.0/16",
+            # templates on the hub are no workloads: a Pod there gets no account, as on Karmada's API server
+            admission_plugins=plugins.ALL - {"ServiceAccount"} if name == HUB else plugins.ALL,
         )
         context = server_context(str(identity.certificate_file), str(identity.key_file), str(identity.authority_file))
         try:
