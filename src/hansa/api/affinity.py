@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from hansa.api.cluster import Cluster
+from hansa.api.core import NodeSelectorRequirement
 from hansa.api.meta import LabelSelector
-from hansa.api.policy import ClusterAffinity, FieldSelectorRequirement
+from hansa.api.policy import ClusterAffinity
 from hansa.base.selector import Labels, SelectorError, labels_of
 
 
@@ -65,7 +66,7 @@ def _compiled(
         return None
 
 
-def _fields_match(expressions: Sequence[FieldSelectorRequirement], cluster: Cluster) -> bool:
+def _fields_match(expressions: Sequence[NodeSelectorRequirement], cluster: Cluster) -> bool:
     fields = {"provider": cluster.spec.provider, "region": cluster.spec.region}
     # a field that is not set is as absent as a missing label, so NotIn lets the cluster pass
     present = {key: value for key, value in fields.items() if value}

@@ -6,10 +6,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from hansa.api.core import ResourceList, Time
+from hansa.api.core import Int32, ResourceList, Time
 from hansa.api.meta import Object, Wire
-
-Int32 = Annotated[int, Meta(extra_json_schema={"format": "int32"})]
 
 
 class WorkloadReference(Wire, frozen=True, kw_only=True):

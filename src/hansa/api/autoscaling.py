@@ -6,10 +6,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from hansa.api.core import Time, embedded
+from hansa.api.core import Int32, Time, embedded
 from hansa.api.meta import Object, Wire
-
-Int32 = Annotated[int, Meta(extra_json_schema={"format": "int32"})]
 
 
 class CrossVersionObjectReference(Wire, frozen=True, kw_only=True):
@@ -43,7 +41,7 @@ class CronFederatedHpaRule(Wire, frozen=True, kw_only=True):
     target_max_replicas: Int32 | None = None
     suspend: Annotated[bool, Meta(extra_json_schema={"default": False})] | None = None
     time_zone: str | None = None
-    successful_history_limit: Annotated[int, Meta(ge=0, le=32, extra_json_schema={"default": 3, "format": "int32"})] = 3
+    successful_history_limit: Annotated[int, Meta(ge=1, le=32, extra_json_schema={"default": 3, "format": "int32"})] = 3
     failed_history_limit: Annotated[int, Meta(ge=0, le=32, extra_json_schema={"default": 3, "format": "int32"})] = 3
 
 

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from hansa.api.core import LocalSecretReference, Quantity, ResourceList, Taint
-from hansa.api.meta import Condition, Object, Wire
+from hansa.api.core import Int32, LocalSecretReference, Quantity, ResourceList, Taint
+from hansa.api.meta import REQUIRED, Condition, Object, Wire
 
 
 class ResourceModelRange(Wire, frozen=True, kw_only=True):
@@ -25,7 +25,7 @@ class ResourceModel(Wire, frozen=True, kw_only=True):
 
 class ClusterSpec(Wire, frozen=True, kw_only=True):
     id: Annotated[str, Meta(max_length=128000)] = ""
-    sync_mode: Literal["Push", "Pull"] = "Push"
+    sync_mode: Annotated[Literal["Push", "Pull"], Meta(extra_json_schema={REQUIRED: True})] = "Push"
     api_endpoint: str = ""
     secret_ref: LocalSecretReference | None = None
     impersonator_secret_ref: LocalSecretReference | None = None
@@ -56,8 +56,8 @@ class ApiEnablement(Wire, frozen=True, kw_only=True):
 
 
 class NodeSummary(Wire, frozen=True, kw_only=True):
-    total_num: int = 0
-    ready_num: int = 0
+    total_num: Int32 = 0
+    ready_num: Int32 = 0
 
 
 class AllocatableModeling(Wire, frozen=True, kw_only=True):
@@ -72,10 +72,25 @@ class ResourceSummary(Wire, frozen=True, kw_only=True):
     allocatable_modelings: list[AllocatableModeling] | None = None
 
 
+# Karmada's server does not check conditions of Clusters, and Go clients write null for a time that is not set
+_ANY_CONDITION = {
+    "type": "object",
+    "properties": {
+        "type": {"type": "string"},
+        "status": {"type": "string"},
+        "reason": {"type": "string"},
+        "message": {"type": "string"},
+        "lastTransitionTime": {"type": "string", "format": "date-time", "nullable": True},
+        "observedGeneration": {"type": "integer", "format": "int64"},
+    },
+    "required": ["type", "status"],
+}
+
+
 class ClusterStatus(Wire, frozen=True, kw_only=True):
     kubernetes_version: str = ""
     api_enablements: list[ApiEnablement] | None = None
-    conditions: list[Condition] | None = None
+    conditions: Annotated[list[Condition], Meta(extra_json_schema={"items": _ANY_CONDITION})] | None = None
     node_summary: NodeSummary | None = None
     resource_summary: ResourceSummary | None = None
     remedy_actions: list[str] | None = None
@@ -84,7 +99,7 @@ class ClusterStatus(Wire, frozen=True, kw_only=True):
 class Cluster(Object, frozen=True, kw_only=True):
     """One member cluster."""
 
-    spec: ClusterSpec = ClusterSpec()
+    spec: Annotated[ClusterSpec, Meta(extra_json_schema={REQUIRED: True})] = ClusterSpec()
     status: ClusterStatus = ClusterStatus()
 
     def condition(self, type_: str) -> Condition | None:

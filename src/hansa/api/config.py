@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from hansa.api.core import Int32
 from hansa.api.meta import Object, Wire
 
 
@@ -44,7 +45,7 @@ class ServiceReference(Wire, frozen=True, kw_only=True):
     namespace: str
     name: str
     path: str | None = None
-    port: int | None = None
+    port: Int32 | None = None
 
 
 class WebhookClientConfig(Wire, frozen=True, kw_only=True):
@@ -78,7 +79,7 @@ class ResourceInterpreterWebhook(Wire, frozen=True, kw_only=True):
     client_config: WebhookClientConfig
     interpreter_context_versions: list[str]
     rules: list[RuleWithOperations] | None = None
-    timeout_seconds: int | None = None
+    timeout_seconds: Int32 | None = None
 
 
 class ResourceInterpreterWebhookConfiguration(Object, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from hansa.api.meta import Object, Wire
+from hansa.api.meta import ATOMIC_LIST, Object, Timestamp, Wire
 
 BUILTIN = "builtin"
 MORE = "more"
@@ -28,7 +28,8 @@ RawJson = Annotated[
     dict[str, Any], Meta(extra_json_schema={"type": "object", "x-kubernetes-preserve-unknown-fields": True})
 ]
 """An object of any shape."""
-Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+Time = Timestamp
+Int32 = Annotated[int, Meta(extra_json_schema={"format": "int32"})]
 
 
 class Taint(Wire, frozen=True, kw_only=True):
@@ -75,16 +76,20 @@ class ObjectReference(Wire, frozen=True, kw_only=True):
 class NodeSelectorRequirement(Wire, frozen=True, kw_only=True):
     key: str
     operator: str
-    values: list[str] | None = None
+    values: Annotated[list[str], ATOMIC_LIST] | None = None
 
 
 class NodeSelectorTerm(Wire, frozen=True, kw_only=True):
-    match_expressions: list[NodeSelectorRequirement] | None = None
-    match_fields: list[NodeSelectorRequirement] | None = None
+    """Nodes by labels and by fields (`metadata.name`)."""
+
+    match_expressions: Annotated[list[NodeSelectorRequirement], ATOMIC_LIST] | None = None
+    match_fields: Annotated[list[NodeSelectorRequirement], ATOMIC_LIST] | None = None
 
 
 class NodeSelector(Wire, frozen=True, kw_only=True):
-    node_selector_terms: list[NodeSelectorTerm]
+    """Nodes that fit any of the terms."""
+
+    node_selector_terms: Annotated[list[NodeSelectorTerm], ATOMIC_LIST]
 
 
 class Secret(Object, frozen=True, kw_only=True):

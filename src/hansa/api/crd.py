@@ -12,9 +12,9 @@ import msgspec
 from msgspec import inspect
 
 from hansa.api import builtin
-from hansa.api.core import BUILTIN, MORE
+from hansa.api.core import BUILTIN, MORE, NodeSelector, NodeSelectorTerm, Quantity
 from hansa.api.kinds import KINDS, Kind
-from hansa.api.meta import Json, Resource
+from hansa.api.meta import REQUIRED, Json, LabelSelector, Resource
 from hansa.base.patch import copy_json
 
 _OBJECT_PROPERTIES: Json = {
@@ -23,6 +23,8 @@ _OBJECT_PROPERTIES: Json = {
     "metadata": {"type": "object"},
 }
 _FREE: Json = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+# server-side apply owns these as a whole, as in Kubernetes' own types
+_ATOMIC = frozenset({LabelSelector, NodeSelector, NodeSelectorTerm})
 # parts of a built-in schema that a structural one may not have, or that only Go needs
 _LEFT_OUT = frozenset(
     {"x-kubernetes-patch-merge-key", "x-kubernetes-patch-strategy", "x-kubernetes-unions", "uniqueItems"}
@@ -161,15 +163,18 @@ def _struct(kind: inspect.StructType) -> Json:
     properties: Json = {}
     required: list[str] = []
     for field in kind.fields:
-        properties[field.encode_name] = _schema(field.type)
-        if field.required:
+        found = _schema(field.type)
+        if found.pop(REQUIRED, None) is True or field.required:
             required.append(field.encode_name)
+        properties[field.encode_name] = found
     schema: Json = {"type": "object", "properties": properties}
     text = _described(kind.cls)
     if text:
         schema["description"] = text
     if required:
         schema["required"] = required
+    if kind.cls in _ATOMIC:
+        schema["x-kubernetes-map-type"] = "atomic"
     return schema
 
 
@@ -233,8 +238,6 @@ def _structural(schema: Json) -> Json:
 
 
 def _quantity() -> Json:
-    from hansa.api.core import Quantity
-
     return _schema(inspect.type_info(Quantity))
 
 

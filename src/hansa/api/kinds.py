@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from hansa.api import apps, autoscaling, cluster, config, kubefed, mcs, networking, policy, remedy, search, work
-from hansa.api.meta import Json, Object, Resource
+from hansa.api import apps, autoscaling, cluster, config, kubefed, mcs, networking, policy, remedy, scheme, search, work
+from hansa.api.meta import Object, Resource
 
-KARMADA = ("karmada-io",)
+_KARMADA = ("karmada-io",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,173 +20,119 @@ class Column:
     priority: int = 0
 
 
-AGE = Column("Age", ".metadata.creationTimestamp", "date")
-
-
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind in the version in which it is stored; `versions` names all that are served."""
+    """One kind in the version in which it is stored; `versions` names all that are served, stored one first."""
 
     resource: Resource
     struct: type[Object]
-    singular: str = ""
     short_names: tuple[str, ...] = ()
-    categories: tuple[str, ...] = ()
+    categories: tuple[str, ...] = _KARMADA
     columns: tuple[Column, ...] = ()
     has_status: bool = False
-    scale: Json | None = None
     versions: tuple[str, ...] = ()
     spec_required: bool = True
-    adjust: Callable[[Json], None] | None = field(default=None, repr=False)
-    """Last changes to the schema that types cannot say."""
 
-
-def _kind(
-    group: str, version: str, plural: str, struct: type[Object], namespaced: bool, *short: str, **more: object
-) -> Kind:
-    resource = Resource(group, version, plural, struct.__name__, namespaced)
-    return Kind(resource, struct, struct.__name__.lower(), short, **more)  # type: ignore[arg-type]
+    @property
+    def singular(self) -> str:
+        return self.resource.kind.lower()
 
 
 def _condition(kind: str) -> str:
     return f'.status.conditions[?(@.type=="{kind}")].status'
 
 
-_POLICY = (Column("Conflict-Resolution", ".spec.conflictResolution"), Column("Priority", ".spec.priority"), AGE)
-_BINDING = (Column("Scheduled", _condition("Scheduled")), Column("FullyApplied", _condition("FullyApplied")), AGE)
+# kubectl prints names in capitals whatever they are; tools that read tables see them as they are
+_AGE = Column("AGE", ".metadata.creationTimestamp", "date")
+_POLICY = (Column("CONFLICT-RESOLUTION", ".spec.conflictResolution"), Column("PRIORITY", ".spec.priority"), _AGE)
+_BINDING = (Column("SCHEDULED", _condition("Scheduled")), Column("FULLYAPPLIED", _condition("FullyApplied")), _AGE)
+_QUOTA = (Column("OVERALL", ".status.overall"), Column("OVERALL_USED", ".status.overallUsed"))
 _CLUSTER = (
     Column("Version", ".status.kubernetesVersion"),
     Column("Mode", ".spec.syncMode"),
     Column("Ready", _condition("Ready")),
-    AGE,
+    Column("Age", ".metadata.creationTimestamp", "date"),
     Column("Zones", ".spec.zones", priority=1),
     Column("Region", ".spec.region", priority=1),
     Column("Provider", ".spec.provider", priority=1),
     Column("API-Endpoint", ".spec.apiEndpoint", priority=1),
     Column("Proxy-URL", ".spec.proxyURL", priority=1),
 )
+_WORK = (
+    Column("WORKLOAD-KIND", ".spec.workload.manifests[*].kind"),
+    Column("APPLIED", _condition("Applied")),
+    _AGE,
+)
+_CUSTOMIZATION = (
+    Column("TARGET-API-VERSION", ".spec.target.apiVersion"),
+    Column("TARGET-KIND", ".spec.target.kind"),
+    _AGE,
+)
+_SCALED = (
+    Column("REFERENCE-KIND", ".spec.scaleTargetRef.kind"),
+    Column("REFERENCE-NAME", ".spec.scaleTargetRef.name"),
+)
 _HPA = (
-    Column("Reference-Kind", ".spec.scaleTargetRef.kind"),
-    Column("Reference-Name", ".spec.scaleTargetRef.name"),
-    Column("MinPods", ".spec.minReplicas", "integer"),
-    Column("MaxPods", ".spec.maxReplicas", "integer"),
-    Column("Replicas", ".status.currentReplicas", "integer"),
-    AGE,
+    *_SCALED,
+    Column("MINPODS", ".spec.minReplicas", "integer"),
+    Column("MAXPODS", ".spec.maxReplicas", "integer"),
+    Column("REPLICAS", ".status.currentReplicas", "integer"),
+    _AGE,
 )
-_CRON_HPA = (
-    Column("Reference-Kind", ".spec.scaleTargetRef.kind"),
-    Column("Reference-Name", ".spec.scaleTargetRef.name"),
-    AGE,
+_MEMBER = (
+    Column("age", ".metadata.creationTimestamp", "date"),
+    Column("ready", _condition("Ready")),
+    Column("kubernetes-version", ".status.kubernetesVersion"),
 )
-_IMPORT = (Column("Type", ".spec.type"), Column("IP", ".spec.ips"), AGE)
-_MCS = {"versions": ("v1beta1", "v1alpha1"), "has_status": True, "spec_required": False}
+_EXPORT = (Column("Age", ".metadata.creationTimestamp", "date"),)
+_IMPORT = (Column("Type", ".spec.type"), Column("IP", ".spec.ips"), *_EXPORT)
+_BOTH = ("v1beta1", "v1alpha1")
 
-POLICY, WORK, CLUSTER = "policy.karmada.io", "work.karmada.io", "cluster.karmada.io"
-CONFIG, NETWORKING, AUTOSCALING = "config.karmada.io", "networking.karmada.io", "autoscaling.karmada.io"
-APPS, REMEDY, SEARCH = "apps.karmada.io", "remedy.karmada.io", "search.karmada.io"
-KUBEFED, KUBEFED_SCHEDULING, MCS = "core.kubefed.io", "scheduling.kubefed.io", "multicluster.x-k8s.io"
-
-KINDS: tuple[Kind, ...] = (
-    _kind(
-        POLICY, "v1alpha1", "propagationpolicies", policy.PropagationPolicy, True, "pp",
-        categories=KARMADA, columns=_POLICY,
+_KARMADA_KINDS = (
+    Kind(scheme.PROPAGATION_POLICIES, policy.PropagationPolicy, ("pp",), columns=_POLICY),
+    Kind(scheme.CLUSTER_PROPAGATION_POLICIES, policy.ClusterPropagationPolicy, ("cpp",), columns=_POLICY),
+    Kind(scheme.OVERRIDE_POLICIES, policy.OverridePolicy, ("op",)),
+    Kind(scheme.CLUSTER_OVERRIDE_POLICIES, policy.ClusterOverridePolicy, ("cop",)),
+    Kind(scheme.CLUSTER_TAINT_POLICIES, policy.ClusterTaintPolicy, categories=()),
+    Kind(scheme.FEDERATED_RESOURCE_QUOTAS, apps.FederatedResourceQuota, columns=_QUOTA, has_status=True),
+    Kind(scheme.RESOURCE_BINDINGS, work.ResourceBinding, ("rb",), columns=_BINDING, has_status=True),
+    Kind(scheme.CLUSTER_RESOURCE_BINDINGS, work.ClusterResourceBinding, ("crb",), columns=_BINDING, has_status=True),
+    Kind(scheme.WORKS, work.Work, ("wk",), columns=_WORK, has_status=True),
+    Kind(scheme.CLUSTERS, cluster.Cluster, categories=(), columns=_CLUSTER, has_status=True),
+    Kind(
+        scheme.RESOURCE_INTERPRETER_CUSTOMIZATIONS,
+        config.ResourceInterpreterCustomization,
+        ("ric",),
+        columns=_CUSTOMIZATION,
     ),
-    _kind(
-        POLICY, "v1alpha1", "clusterpropagationpolicies", policy.ClusterPropagationPolicy, False, "cpp",
-        categories=KARMADA, columns=_POLICY,
+    Kind(scheme.RESOURCE_INTERPRETER_WEBHOOK_CONFIGURATIONS, config.ResourceInterpreterWebhookConfiguration),
+    Kind(scheme.MULTI_CLUSTER_SERVICES, networking.MultiClusterService, ("mcs",), has_status=True),
+    Kind(
+        scheme.MULTI_CLUSTER_INGRESSES, networking.MultiClusterIngress, ("mci",), has_status=True, spec_required=False
     ),
-    _kind(POLICY, "v1alpha1", "overridepolicies", policy.OverridePolicy, True, "op", categories=KARMADA),
-    _kind(
-        POLICY, "v1alpha1", "clusteroverridepolicies", policy.ClusterOverridePolicy, False, "cop", categories=KARMADA
-    ),
-    _kind(POLICY, "v1alpha1", "clustertaintpolicies", policy.ClusterTaintPolicy, False, categories=KARMADA),
-    _kind(
-        POLICY, "v1alpha1", "federatedresourcequotas", apps.FederatedResourceQuota, True, "frq",
-        categories=KARMADA, has_status=True,
-    ),
-    _kind(
-        WORK, "v1alpha2", "resourcebindings", work.ResourceBinding, True, "rb",
-        categories=KARMADA, columns=_BINDING, has_status=True,
-    ),
-    _kind(
-        WORK, "v1alpha2", "clusterresourcebindings", work.ClusterResourceBinding, False, "crb",
-        categories=KARMADA, columns=_BINDING, has_status=True,
-    ),
-    _kind(
-        WORK, "v1alpha1", "works", work.Work, True, "wk",
-        categories=KARMADA,
-        columns=(
-            Column("Workload-Kind", ".spec.workload.manifests[*].kind"),
-            Column("Applied", _condition("Applied")),
-            AGE,
-        ),
+    Kind(scheme.FEDERATED_HPAS, autoscaling.FederatedHPA, ("fhpa",), columns=_HPA, has_status=True),
+    Kind(
+        scheme.CRON_FEDERATED_HPAS,
+        autoscaling.CronFederatedHPA,
+        ("cronfhpa",),
+        columns=(*_SCALED, _AGE),
         has_status=True,
     ),
-    _kind(CLUSTER, "v1alpha1", "clusters", cluster.Cluster, False, columns=_CLUSTER, has_status=True),
-    _kind(
-        CONFIG, "v1alpha1", "resourceinterpretercustomizations", config.ResourceInterpreterCustomization, False, "ric",
-        categories=KARMADA,
-        columns=(
-            Column("Target-API-Version", ".spec.target.apiVersion"),
-            Column("Target-Kind", ".spec.target.kind"),
-            AGE,
-        ),
-    ),
-    _kind(
-        CONFIG, "v1alpha1", "resourceinterpreterwebhookconfigurations",
-        config.ResourceInterpreterWebhookConfiguration, False,
-        categories=KARMADA,
-    ),
-    _kind(
-        NETWORKING, "v1alpha1", "multiclusterservices", networking.MultiClusterService, True, "mcs",
-        categories=KARMADA, has_status=True,
-    ),
-    _kind(
-        NETWORKING, "v1alpha1", "multiclusteringresses", networking.MultiClusterIngress, True, "mci",
-        categories=KARMADA, has_status=True, spec_required=False,
-    ),
-    _kind(
-        AUTOSCALING, "v1alpha1", "federatedhpas", autoscaling.FederatedHPA, True, "fhpa",
-        categories=KARMADA, columns=_HPA, has_status=True,
-    ),
-    _kind(
-        AUTOSCALING, "v1alpha1", "cronfederatedhpas", autoscaling.CronFederatedHPA, True, "cronfhpa",
-        categories=KARMADA, columns=_CRON_HPA, has_status=True,
-    ),
-    _kind(
-        APPS, "v1alpha1", "workloadrebalancers", apps.WorkloadRebalancer, False,
-        categories=KARMADA, has_status=True,
-    ),
-    _kind(REMEDY, "v1alpha1", "remedies", remedy.Remedy, False, categories=KARMADA),
-    _kind(
-        SEARCH, "v1alpha1", "resourceregistries", search.ResourceRegistry, False, categories=KARMADA, has_status=True
-    ),
-    _kind(
-        KUBEFED, "v1beta1", "kubefedclusters", kubefed.KubeFedCluster, True, "kfc",
-        columns=(AGE, Column("ready", _condition("Ready")), Column("kubernetes-version", ".status.kubernetesVersion")),
-        has_status=True,
-    ),
-    _kind(
-        KUBEFED, "v1beta1", "federatedtypeconfigs", kubefed.FederatedTypeConfig, True, "ftc",
-        has_status=True,
-    ),
-    _kind(KUBEFED, "v1beta1", "kubefedconfigs", kubefed.KubeFedConfig, True),
-    _kind(
-        KUBEFED, "v1alpha1", "propagatedversions", kubefed.PropagatedVersion, True,
-        has_status=True, spec_required=False,
-    ),
-    _kind(
-        KUBEFED, "v1alpha1", "clusterpropagatedversions", kubefed.ClusterPropagatedVersion, False,
-        has_status=True, spec_required=False,
-    ),
-    _kind(
-        KUBEFED, "v1alpha1", "federatedservicestatuses", kubefed.FederatedServiceStatus, True,
-        spec_required=False,
-    ),
-    _kind(
-        KUBEFED_SCHEDULING, "v1alpha1", "replicaschedulingpreferences",
-        kubefed.ReplicaSchedulingPreference, True, "rsp",
-    ),
-    _kind(MCS, "v1beta1", "serviceexports", mcs.ServiceExport, True, "svcex", "svcexport", columns=(AGE,), **_MCS),
-    _kind(MCS, "v1beta1", "serviceimports", mcs.ServiceImport, True, "svcim", "svcimport", columns=_IMPORT, **_MCS),
-)  # fmt: skip
+    Kind(scheme.WORKLOAD_REBALANCERS, apps.WorkloadRebalancer, categories=(), has_status=True),
+    Kind(scheme.REMEDIES, remedy.Remedy),
+    Kind(scheme.RESOURCE_REGISTRIES, search.ResourceRegistry, has_status=True),
+)
+_KUBEFED_KINDS = (
+    Kind(scheme.KUBEFED_CLUSTERS, kubefed.KubeFedCluster, ("kfc",), (), _MEMBER, has_status=True),
+    Kind(scheme.FEDERATED_TYPE_CONFIGS, kubefed.FederatedTypeConfig, ("ftc",), (), has_status=True),
+    Kind(scheme.KUBEFED_CONFIGS, kubefed.KubeFedConfig, (), ()),
+    Kind(scheme.PROPAGATED_VERSIONS, kubefed.PropagatedVersion, (), (), has_status=True),
+    Kind(scheme.CLUSTER_PROPAGATED_VERSIONS, kubefed.ClusterPropagatedVersion, (), (), has_status=True),
+    Kind(scheme.FEDERATED_SERVICE_STATUSES, kubefed.FederatedServiceStatus, (), ()),
+    Kind(scheme.REPLICA_SCHEDULING_PREFERENCES, kubefed.ReplicaSchedulingPreference, ("rsp",), ()),
+)
+_SERVICE_KINDS = (
+    Kind(scheme.SERVICE_EXPORTS, mcs.ServiceExport, ("svcex", "svcexport"), (), _EXPORT, True, _BOTH),
+    Kind(scheme.SERVICE_IMPORTS, mcs.ServiceImport, ("svcim", "svcimport"), (), _IMPORT, True, _BOTH, False),
+)
+KINDS: tuple[Kind, ...] = (*_KARMADA_KINDS, *_KUBEFED_KINDS, *_SERVICE_KINDS)

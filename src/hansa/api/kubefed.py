@@ -6,8 +6,8 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from hansa.api.core import RawJson, Time
-from hansa.api.meta import LabelSelector, Object, Wire
+from hansa.api.core import Int32, RawJson, Time
+from hansa.api.meta import REQUIRED, LabelSelector, Object, Wire
 
 # -- KubeFedCluster ---------------------------------------------------------------------------------------------------
 
@@ -69,8 +69,10 @@ class FederatedTypeConfigSpec(Wire, frozen=True, kw_only=True):
 
 
 class FederatedTypeConfigStatus(Wire, frozen=True, kw_only=True):
-    observed_generation: int = 0
-    propagation_controller: str = ""
+    """Whether the controllers of the type run: `Running` or `NotRunning`."""
+
+    observed_generation: Annotated[int, Meta(extra_json_schema={REQUIRED: True})] = 0
+    propagation_controller: Annotated[str, Meta(extra_json_schema={REQUIRED: True})] = ""
     status_controller: str | None = None
 
 
@@ -162,7 +164,7 @@ class ClusterPropagatedVersion(Object, frozen=True, kw_only=True):
 
 class FederatedServiceClusterStatus(Wire, frozen=True, kw_only=True):
     cluster_name: str
-    status: RawJson | None = None
+    status: Annotated[RawJson, Meta(extra_json_schema={REQUIRED: True})] | None = None
 
 
 class FederatedServiceStatus(Object, frozen=True, kw_only=True):
@@ -182,7 +184,7 @@ class ClusterPreferences(Wire, frozen=True, kw_only=True):
 
 class ReplicaSchedulingPreferenceSpec(Wire, frozen=True, kw_only=True):
     target_kind: str
-    total_replicas: Annotated[int, Meta(extra_json_schema={"format": "int32"})]
+    total_replicas: Int32
     rebalance: bool = False
     intersect_with_cluster_selector: bool = False
     clusters: dict[str, ClusterPreferences] | None = None

@@ -6,10 +6,9 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from hansa.api.core import embedded
+from hansa.api.core import Int32, embedded
 from hansa.api.meta import Condition, Object, Wire
 
-Int32 = Annotated[int, Meta(extra_json_schema={"format": "int32"})]
 Conditions = Annotated[
     list[Condition],
     Meta(extra_json_schema={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}),

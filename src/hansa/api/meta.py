@@ -6,12 +6,23 @@ that somebody else owns is never written from a struct: it is patched, or rewrit
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
 Json = dict[str, Any]
 """A JSON object, decoded."""
+
+REQUIRED = "x-required"
+"""Mark in a field's extra schema: servers demand the field although the struct can be read without it."""
+Timestamp = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
+ATOMIC_LIST = msgspec.Meta(extra_json_schema={"x-kubernetes-list-type": "atomic"})
+"""Server-side apply owns the whole list, not its items."""
+_REASON = "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"
+_CONDITION_TYPE = (
+    r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?"
+    r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"
+)
 
 
 class Wire(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -126,22 +137,30 @@ class Object(Wire, frozen=True, kw_only=True):
 
 
 class Condition(Wire, frozen=True, kw_only=True):
-    """meta.k8s.io/v1 Condition."""
+    """meta.k8s.io/v1 Condition. Limits hold for what servers store; any condition can be read."""
 
-    type: str
-    status: str
-    reason: str = ""
-    message: str = ""
-    last_transition_time: str | None = None
-    observed_generation: int = 0
+    type: Annotated[str, msgspec.Meta(extra_json_schema={"maxLength": 316, "pattern": _CONDITION_TYPE})]
+    status: Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["True", "False", "Unknown"]})]
+    reason: Annotated[
+        str,
+        msgspec.Meta(extra_json_schema={REQUIRED: True, "minLength": 1, "maxLength": 1024, "pattern": _REASON}),
+    ] = ""
+    # not required, unlike in Kubernetes: defaults are left out, so an empty message is not written
+    message: Annotated[str, msgspec.Meta(extra_json_schema={"maxLength": 32768})] = ""
+    last_transition_time: (
+        Annotated[str, msgspec.Meta(extra_json_schema={REQUIRED: True, "format": "date-time"})] | None
+    ) = None
+    observed_generation: Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 0})] = 0
 
 
 class LabelSelectorRequirement(Wire, frozen=True, kw_only=True):
     key: str
     operator: str
-    values: list[str] | None = None
+    values: Annotated[list[str], ATOMIC_LIST] | None = None
 
 
 class LabelSelector(Wire, frozen=True, kw_only=True):
+    """Objects by labels: all of `match_labels` and all of `match_expressions` hold."""
+
     match_labels: dict[str, str] | None = None
-    match_expressions: list[LabelSelectorRequirement] | None = None
+    match_expressions: Annotated[list[LabelSelectorRequirement], ATOMIC_LIST] | None = None

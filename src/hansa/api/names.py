@@ -45,6 +45,15 @@ CLAIMED_BY_LABEL = "resourcetemplate.karmada.io/claimed-by"
 RETAIN_REPLICAS_LABEL = "resourcetemplate.karmada.io/retain-replicas"
 DELETION_PROTECTED_LABEL = "resourcetemplate.karmada.io/deletion-protected"
 SKIP_AUTO_PROPAGATION_LABEL = "namespace.karmada.io/skip-auto-propagation"
+SERVICE_ID_LABEL = "multiclusterservice.karmada.io/permanent-id"
+SERVICE_NAME_LABEL = "multiclusterservice.karmada.io/name"
+SERVICE_NAMESPACE_LABEL = "multiclusterservice.karmada.io/namespace"
+"""These two are annotations too, on the Service and its binding."""
+SLICE_SERVICE_LABEL = "endpointslice.karmada.io/name"
+SLICE_NAMESPACE_LABEL = "endpointslice.karmada.io/namespace"
+SLICE_MANAGED_BY_LABEL = "endpointslice.karmada.io/managed-by"
+QUOTA_NAMESPACE_LABEL = "federatedresourcequota.karmada.io/namespace"
+QUOTA_NAME_LABEL = "federatedresourcequota.karmada.io/name"
 
 # -- Karmada: annotations ---------------------------------------------------------------------------------------------
 
@@ -65,6 +74,9 @@ TEMPLATE_UID_ANNOTATION = "resourcetemplate.karmada.io/uid"
 TEMPLATE_GENERATION_ANNOTATION = "resourcetemplate.karmada.io/generation"
 MANAGED_ANNOTATIONS_ANNOTATION = "resourcetemplate.karmada.io/managed-annotations"
 MANAGED_LABELS_ANNOTATION = "resourcetemplate.karmada.io/managed-labels"
+PROVISION_CLUSTER_ANNOTATION = "endpointslice.karmada.io/provision-cluster"
+CACHED_FROM_CLUSTER_ANNOTATION = "resource.karmada.io/cached-from-cluster"
+QUERIED_FROM_CLUSTER_ANNOTATION = "resource.karmada.io/query-from-cluster"
 
 # -- Karmada: finalizers ----------------------------------------------------------------------------------------------
 
@@ -75,11 +87,15 @@ CLUSTER_BINDING_FINALIZER = "karmada.io/cluster-resource-binding-controller"
 DEPENDENCIES_FINALIZER = "karmada.io/binding-dependencies-distributor"
 EXECUTION_FINALIZER = "karmada.io/execution-controller"
 CLUSTER_FINALIZER = "karmada.io/cluster-controller"
+SERVICE_FINALIZER = "karmada.io/multiclusterservice-controller"
+SLICE_FINALIZER = "karmada.io/endpointslice-controller"
+SLICE_DISPATCH_FINALIZER = "karmada.io/mcs-endpointslice-dispatch-controller"
 
 # -- Karmada: taints --------------------------------------------------------------------------------------------------
 
 NOT_READY_TAINT = "cluster.karmada.io/not-ready"
 UNREACHABLE_TAINT = "cluster.karmada.io/unreachable"
+UNSCHEDULABLE_TAINT = "cluster.karmada.io/unschedulable"
 
 # -- KubeFed ----------------------------------------------------------------------------------------------------------
 
@@ -90,6 +106,12 @@ KUBEFED_SYNC_FINALIZER = "kubefed.io/sync-controller"
 KUBEFED_TYPE_FINALIZER = "core.kubefed.io/federated-type-config"
 KUBEFED_CONFIG = "kubefed"
 """Name of the one KubeFedConfig."""
+
+# -- multi-cluster services -------------------------------------------------------------------------------------------
+
+IMPORT_NAME_LABEL = "multicluster.kubernetes.io/service-name"
+SOURCE_CLUSTER_LABEL = "multicluster.kubernetes.io/source-cluster"
+DERIVED_SERVICE_ANNOTATION = "multicluster.kubernetes.io/derived-service"
 
 # -- Kubernetes -------------------------------------------------------------------------------------------------------
 

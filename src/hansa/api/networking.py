@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from msgspec import Meta
-
-from hansa.api.core import embedded
+from hansa.api.core import Int32, embedded
 from hansa.api.meta import Object, Wire
 
 
 class ExposurePort(Wire, frozen=True, kw_only=True):
-    port: Annotated[int, Meta(extra_json_schema={"format": "int32"})]
+    port: Int32
     name: str = ""
 
 
@@ -24,7 +22,7 @@ class ClusterSelector(Wire, frozen=True, kw_only=True):
 
 
 class MultiClusterServiceSpec(Wire, frozen=True, kw_only=True):
-    types: list[Literal["CrossCluster", "LoadBalancer"]]
+    types: list[str]
     ports: list[ExposurePort] | None = None
     range: ExposureRange | None = None
     service_provision_clusters: list[str] | None = None

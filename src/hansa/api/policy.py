@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType, field
 
-from hansa.api.core import Taint, Toleration
+from hansa.api.core import Int32, NodeSelectorRequirement, Toleration
 from hansa.api.meta import LabelSelector, Object, Wire
 
 # -- selectors --------------------------------------------------------------------------------------------------------
@@ -22,16 +22,10 @@ class ResourceSelector(Wire, frozen=True, kw_only=True):
     label_selector: LabelSelector | None = None
 
 
-class FieldSelectorRequirement(Wire, frozen=True, kw_only=True):
-    key: str
-    operator: str
-    values: list[str] | None = None
-
-
 class FieldSelector(Wire, frozen=True, kw_only=True):
     """Clusters by provider, region or zone."""
 
-    match_expressions: list[FieldSelectorRequirement] | None = None
+    match_expressions: list[NodeSelectorRequirement] | None = None
 
 
 class ClusterAffinity(Wire, frozen=True, kw_only=True):
@@ -116,11 +110,11 @@ class StatePreservationRule(Wire, frozen=True, kw_only=True):
 
 
 class StatePreservation(Wire, frozen=True, kw_only=True):
-    rules: list[StatePreservationRule]
+    rules: Annotated[list[StatePreservationRule], Meta(min_length=1)]
 
 
 class DecisionConditions(Wire, frozen=True, kw_only=True):
-    toleration_seconds: Annotated[int, Meta(ge=0, extra_json_schema={"default": 300})] = 300
+    toleration_seconds: Annotated[int, Meta(ge=0, extra_json_schema={"default": 300, "format": "int32"})] = 300
 
 
 class ApplicationFailover(Wire, frozen=True, kw_only=True):
@@ -129,7 +123,7 @@ class ApplicationFailover(Wire, frozen=True, kw_only=True):
         Literal["Directly", "Gracefully", "Never", "Immediately", "Graciously"],
         Meta(extra_json_schema={"default": "Gracefully"}),
     ] = "Gracefully"
-    grace_period_seconds: int | None = None
+    grace_period_seconds: Int32 | None = None
     state_preservation: StatePreservation | None = None
 
 
@@ -285,8 +279,16 @@ class MatchCondition(Wire, frozen=True, kw_only=True):
     status_values: list[str]
 
 
+class PolicyTaint(Wire, frozen=True, kw_only=True):
+    """A taint without a time: clusters get that when it is put on them."""
+
+    key: str
+    effect: str
+    value: str = ""
+
+
 class ClusterTaintPolicySpec(Wire, frozen=True, kw_only=True):
-    taints: Annotated[list[Taint], Meta(min_length=1)]
+    taints: Annotated[list[PolicyTaint], Meta(min_length=1)]
     target_clusters: ClusterAffinity | None = None
     add_on_conditions: list[MatchCondition] | None = None
     remove_on_conditions: list[MatchCondition] | None = None

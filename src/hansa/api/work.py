@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field, to_builtins
 
-from hansa.api.core import NodeSelector, ObjectReference, RawJson, ResourceList, Time, Toleration
-from hansa.api.meta import Condition, Json, Object, OwnerReference, Wire
+from hansa.api.core import Int32, NodeSelector, ObjectReference, RawJson, ResourceList, Time, Toleration
+from hansa.api.meta import REQUIRED, Condition, Json, Object, OwnerReference, Wire
 from hansa.api.names import EXECUTION_FINALIZER
 from hansa.api.policy import FailoverBehavior, Placement, SuspendClusters
 
@@ -41,18 +41,18 @@ class Component(Wire, frozen=True, kw_only=True):
     """One of several pod templates of a workload."""
 
     name: Annotated[str, Meta(max_length=32)]
-    replicas: int
+    replicas: Int32
     replica_requirements: ComponentReplicaRequirements | None = None
 
 
 class TargetComponent(Wire, frozen=True, kw_only=True):
     name: str
-    replicas: int = 0
+    replicas: Int32 = 0
 
 
 class TargetCluster(Wire, frozen=True, kw_only=True):
     name: str
-    replicas: int = 0
+    replicas: Int32 = 0
     components: list[TargetComponent] | None = None
 
 
@@ -61,9 +61,9 @@ class GracefulEvictionTask(Wire, frozen=True, kw_only=True):
     producer: str
     reason: Annotated[str, Meta(min_length=1, max_length=32, pattern="^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")]
     purge_mode: Literal["Directly", "Gracefully", "Never", "Immediately", "Graciously", ""] = ""
-    replicas: int | None = None
+    replicas: Int32 | None = None
     message: Annotated[str, Meta(max_length=1024)] = ""
-    grace_period_seconds: int | None = None
+    grace_period_seconds: Int32 | None = None
     suppress_deletion: bool | None = None
     preserved_label_state: dict[str, str] | None = None
     clusters_before_failover: list[str] | None = None
@@ -96,7 +96,7 @@ class WorkloadAffinityGroups(Wire, frozen=True, kw_only=True):
 class BindingSpec(Wire, frozen=True, kw_only=True):
     resource: ObjectReference
     propagate_deps: bool = False
-    replicas: int = 0
+    replicas: Int32 = 0
     replica_requirements: ReplicaRequirements | None = None
     components: list[Component] | None = None
     clusters: list[TargetCluster] | None = None
@@ -190,12 +190,12 @@ class ResourceIdentifier(Wire, frozen=True, kw_only=True, omit_defaults=False):
     """Which manifest a status belongs to. `resource` is always empty, as in Karmada."""
 
     ordinal: int
-    group: str
     version: str
     kind: str
-    namespace: str
     name: str
-    resource: str = ""
+    group: str = ""
+    namespace: str = ""
+    resource: Annotated[str, Meta(extra_json_schema={REQUIRED: True})] = ""
 
 
 class ManifestStatus(Wire, frozen=True, kw_only=True):
@@ -212,7 +212,7 @@ class WorkStatus(Wire, frozen=True, kw_only=True):
 class Work(Object, frozen=True, kw_only=True):
     """The manifests meant for one member, in its execution namespace."""
 
-    spec: WorkSpec = WorkSpec()
+    spec: Annotated[WorkSpec, Meta(extra_json_schema={REQUIRED: True})] = WorkSpec()
     status: WorkStatus = WorkStatus()
 
 
