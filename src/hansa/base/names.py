@@ -81,7 +81,7 @@ def qualified_name(name: str) -> list[str]:
     if not local:
         faults.append("name part must be non-empty")
     elif len(local) > 63:
-        faults.append("name part must be no more than 63 characters")
+        faults.append("name part must be no more than 63 bytes")
     if not _QUALIFIED.fullmatch(local):
         faults.append(
             "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an"

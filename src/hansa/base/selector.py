@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from hansa.base.field import shown
 from hansa.base.names import label_value, qualified_name
 
 Operator = Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]
@@ -91,20 +92,9 @@ def labels_of(match_labels: Mapping[str, str] | None, match_expressions: Sequenc
     return Labels(tuple(requirements))
 
 
-_TOKEN = re.compile(r"\s*(?:(?P<op>==|!=|=|!|,|\(|\)|>|<)|(?P<word>[^\s=!,()<>]+))")
-
-
 def parse_labels(text: str) -> Labels:
-    """`a=b,c in (d,e),!f,g`. Raises SelectorError."""
-    tokens = _tokens(text)
-    requirements: list[Requirement] = []
-    while tokens:
-        requirements.append(_parse_requirement(tokens, text))
-        if tokens and tokens.pop(0) != ",":
-            raise SelectorError(f"unable to parse requirement: expected ',' in {text!r}")
-    for requirement in requirements:
-        _check(requirement)
-    return Labels(tuple(requirements))
+    """`a=b,c in (d,e),!f,g`. Raises SelectorError, in the API server's words."""
+    return Labels(tuple(_Parser(text).requirements()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,103 +122,151 @@ class Fields:
         return next((r.value for r in self.requirements if r.path == path and r.equals), None)
 
 
-_FIELD = re.compile(r"^(?P<path>[^=!]+?)\s*(?P<op>==|!=|=)(?P<value>.*)$", re.S)
-
-
 def parse_fields(text: str) -> Fields:
     """`metadata.name=a,status.phase!=Running`; `\\,`, `\\=` and `\\\\` stand for themselves. Raises SelectorError."""
     requirements: list[FieldRequirement] = []
     for part in re.split(r"(?<!\\),", text):
-        if not part.strip():
+        if not part:
             continue
-        found = _FIELD.match(part.strip())
+        found = re.search("!=|==|=", part)
         if found is None:
-            raise SelectorError(f"invalid field selector {part!r}: wanted path=value, path==value or path!=value")
-        value = re.sub(r"\\([\\,=])", r"\1", found["value"])
-        requirements.append(FieldRequirement(found["path"].strip(), found["op"] != "!=", value))
+            raise SelectorError(f"invalid selector: '{text}'; can't understand '{part}'")
+        value = _unescaped(part[found.end() :])
+        requirements.append(FieldRequirement(part[: found.start()], found[0] != "!=", value))
     return Fields(tuple(requirements))
 
 
-def _tokens(text: str) -> list[str]:
-    tokens: list[str] = []
-    position = 0
-    stripped = text.rstrip()
-    while position < len(stripped):
-        found = _TOKEN.match(stripped, position)
-        if found is None:
-            raise SelectorError(f"unable to parse requirement: found {stripped[position:]!r}")
-        tokens.append(found["op"] or found["word"])
-        position = found.end()
-    return tokens
+def _unescaped(text: str) -> str:
+    for escaped, plain in re.findall(r"(?s)(\\.?)|([,=])", text):
+        if plain:
+            raise SelectorError(f"invalid field selector: unescaped character in value: {ord(plain)}")
+        if escaped[1:] not in ("\\", ",", "="):
+            raise SelectorError(f"invalid field selector: invalid escape sequence: {escaped}")
+    return re.sub(r"\\(.)", r"\1", text)
 
 
-def _parse_requirement(tokens: list[str], text: str) -> Requirement:
-    first = tokens.pop(0)
-    if first == "!":
-        if not tokens:
-            raise SelectorError(f"unable to parse requirement: expected a key after '!' in {text!r}")
-        return Requirement(tokens.pop(0), "DoesNotExist")
-    if _is_operator(first):
-        raise SelectorError(f"unable to parse requirement: found {first!r}, expected: !, identifier")
-    if not tokens or tokens[0] == ",":
-        return Requirement(first, "Exists")
-    operator = tokens.pop(0)
-    if operator in ("=", "==", "!=", ">", "<"):
-        value = tokens.pop(0) if tokens and not _is_operator(tokens[0]) else ""
-        kinds: dict[str, Operator] = {"!=": "NotIn", ">": "Gt", "<": "Lt"}
-        return Requirement(first, kinds.get(operator, "In"), (value,))
-    if operator in ("in", "notin"):
-        return Requirement(first, "In" if operator == "in" else "NotIn", _parse_set(tokens, text))
-    raise SelectorError(f"unable to parse requirement: found {operator!r}, expected: in, notin, =, ==, !=, gt, lt")
+_TOKEN = re.compile(r"[ \t\r\n]*(==|!=|=|!|,|\(|\)|>|<|[^ \t\r\n=!,()<>]+|$)")
+_SYMBOLS = frozenset({"==", "!=", "=", "!", ",", "(", ")", ">", "<", ""})
+_OPERATORS: dict[str, Operator] = {
+    "in": "In",
+    "notin": "NotIn",
+    "=": "In",
+    "==": "In",
+    "!=": "NotIn",
+    ">": "Gt",
+    "<": "Lt",
+}
 
 
-def _parse_set(tokens: list[str], text: str) -> tuple[str, ...]:
-    if not tokens or tokens.pop(0) != "(":
-        raise SelectorError(f"unable to parse requirement: expected '(' in {text!r}")
-    values: list[str] = []
-    expect_value = True
-    while tokens:
-        token = tokens.pop(0)
-        if token == ")":
-            if expect_value:
-                values.append("")
-            return tuple(values)
-        if token == ",":
-            if expect_value:
-                values.append("")
-            expect_value = True
-        elif _is_operator(token):
-            break
-        else:
-            values.append(token)
-            expect_value = False
-    raise SelectorError(f"unable to parse requirement: expected ')' in {text!r}")
+class _Parser:
+    """Reads a label selector from left to right; the empty token is its end."""
 
+    def __init__(self, text: str) -> None:
+        self._tokens = [*(token for token in _TOKEN.findall(text) if token), ""]
+        self._at = 0
 
-def _is_operator(token: str) -> bool:
-    return token in {"==", "!=", "=", "!", ",", "(", ")", ">", "<"}
+    @property
+    def _next(self) -> str:
+        return self._tokens[self._at]
+
+    def _take(self) -> str:
+        token = self._next
+        self._at = min(self._at + 1, len(self._tokens) - 1)
+        return token
+
+    def requirements(self) -> list[Requirement]:
+        found: list[Requirement] = []
+        if not self._next:
+            return found
+        if self._next in _SYMBOLS and self._next != "!":
+            raise SelectorError(f"found '{self._next}', expected: !, identifier, or 'end of string'")
+        while True:
+            try:
+                requirement = self._requirement()
+                _check(requirement)
+            except SelectorError as error:
+                raise SelectorError(f"unable to parse requirement: {error}") from error
+            found.append(requirement)
+            token = self._take()
+            if not token:
+                return found
+            if token != ",":
+                raise SelectorError(f"found '{token}', expected: ',' or 'end of string'")
+            if self._next in _SYMBOLS and self._next != "!":
+                raise SelectorError(f"found '{self._next}', expected: identifier after ','")
+
+    def _requirement(self) -> Requirement:
+        absent = self._next == "!"
+        if absent:
+            self._take()
+        key = self._take()
+        if key in _SYMBOLS:
+            raise SelectorError(f"found '{key}', expected: identifier")
+        if absent or self._next in ("", ","):
+            return Requirement(key, "DoesNotExist" if absent else "Exists")
+        _check(Requirement(key, "Exists"))
+        operator = self._take()
+        if operator not in _OPERATORS:
+            raise SelectorError(f"found '{operator}', expected: in, notin, =, ==, !=, gt, lt")
+        values = self._set() if operator in ("in", "notin") else (self._value(),)
+        return Requirement(key, _OPERATORS[operator], values)
+
+    def _value(self) -> str:
+        if self._next in ("", ","):
+            return ""
+        value = self._take()
+        if value in _SYMBOLS:
+            raise SelectorError(f"found '{value}', expected: identifier")
+        return value
+
+    def _set(self) -> tuple[str, ...]:
+        token = self._take()
+        if token != "(":
+            raise SelectorError(f"found '{token}' expected: '('")
+        if self._next == ")":
+            self._take()
+            return ("",)  # as the API server has it
+        values: list[str] = []
+        while True:
+            value = "" if self._next in (",", ")") else self._take()
+            if value in _SYMBOLS and value:
+                raise SelectorError(f"found '{value}', expected: ',', ')' or identifier")
+            values.append(value)
+            token = self._take()
+            if token == ")":
+                return tuple(dict.fromkeys(values))
+            if token != ",":
+                raise SelectorError(f"found '{token}', expected: ',' or ')'")
 
 
 def _requirement(key: str, operator: str, values: tuple[str, ...]) -> Requirement:
     if operator == "In" or operator == "NotIn":
-        if not values:
-            raise SelectorError(f"for 'in', 'notin' operators, values set can't be empty (key {key!r})")
         return Requirement(key, operator, values)
     if operator == "Exists" or operator == "DoesNotExist":
         if values:
-            raise SelectorError(f"values set must be empty for exists and does not exist (key {key!r})")
+            raise SelectorError(
+                f"values: Invalid value: {shown(list(values))}: values set must be empty for exists and does not exist"
+            )
         return Requirement(key, operator)
     raise SelectorError(f'"{operator}" is not a valid label selector operator')
 
 
 def _check(requirement: Requirement) -> None:
-    faults = qualified_name(requirement.key)
-    for value in requirement.values:
-        faults += label_value(value)
+    """Raises SelectorError for a key or value that no label can have."""
+    faults: list[str] = []
+    if key_faults := qualified_name(requirement.key):
+        faults.append(f"<nil>: Invalid value: {shown(requirement.key)}: {'; '.join(key_faults)}")
+    if requirement.operator in ("In", "NotIn") and not requirement.values:
+        faults.append("values: Invalid value: []: for 'in', 'notin' operators, values set can't be empty")
     if requirement.operator in ("Gt", "Lt") and not _is_int(requirement.values[0]):
-        faults.append("for 'Gt', 'Lt' operators, the value must be an integer")
+        value = shown(requirement.values[0])
+        faults.append(f"values[0]: Invalid value: {value}: for 'Gt', 'Lt' operators, the value must be an integer")
+    for index, value in enumerate(requirement.values):
+        if value_faults := label_value(value):
+            where = f"values[{index}][{requirement.key}]"
+            faults.append(f"{where}: Invalid value: {shown(value)}: {'; '.join(value_faults)}")
     if faults:
-        raise SelectorError(f"unable to parse requirement: {requirement.key}: {'; '.join(faults)}")
+        raise SelectorError(faults[0] if len(faults) == 1 else f"[{', '.join(faults)}]")
 
 
 def _compares(value: str, operator: str, bound: str) -> bool:
@@ -238,4 +276,4 @@ def _compares(value: str, operator: str, bound: str) -> bool:
 
 
 def _is_int(text: str) -> bool:
-    return re.fullmatch(r"[+-]?\d+", text) is not None
+    return re.fullmatch(r"[+-]?[0-9]+", text) is not None

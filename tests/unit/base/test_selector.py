@@ -48,3 +48,47 @@ def test_field_selectors():
     assert not fields.matches({"metadata.name": "a,b", "status.phase": "Running"}.get)
     with pytest.raises(SelectorError):
         parse_fields("metadata.name")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("app in (web", "unable to parse requirement: found '', expected: ',' or ')'"),
+        ("app in web", "unable to parse requirement: found 'web' expected: '('"),
+        ("app in (we b)", "unable to parse requirement: found 'b', expected: ',' or ')'"),
+        ("app web", "unable to parse requirement: found 'web', expected: in, notin, =, ==, !=, gt, lt"),
+        ("app=a=b", "found '=', expected: ',' or 'end of string'"),
+        ("app=web,", "found '', expected: identifier after ','"),
+        ("(app)", "found '(', expected: !, identifier, or 'end of string'"),
+        ("app>=5", "unable to parse requirement: found '=', expected: identifier"),
+        ("/y=1", 'unable to parse requirement: <nil>: Invalid value: "/y": prefix part must be non-empty'),
+        (
+            "n>x",
+            "unable to parse requirement: values[0]: Invalid value: \"x\": for 'Gt', 'Lt' operators, the value must be"
+            " an integer",
+        ),
+    ],
+)
+def test_faults_of_label_selectors_are_the_api_servers(text, message):
+    with pytest.raises(SelectorError) as caught:
+        parse_labels(text)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("metadata.name", "invalid selector: 'metadata.name'; can't understand 'metadata.name'"),
+        ("a=b=c", "invalid field selector: unescaped character in value: 61"),
+        (r"a=\b", r"invalid field selector: invalid escape sequence: \b"),
+    ],
+)
+def test_faults_of_field_selectors_are_the_api_servers(text, message):
+    with pytest.raises(SelectorError) as caught:
+        parse_fields(text)
+    assert str(caught.value) == message
+
+
+def test_an_empty_set_holds_the_empty_value():
+    assert parse_labels("app in ()").matches({"app": ""})
+    assert not parse_labels("app in ()").matches({})
