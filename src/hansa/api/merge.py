@@ -364,8 +364,8 @@ def _keep_last_applied(obj: Json, config: Json, manager: str) -> None:
 def _name(obj: Json) -> str:
     """`default/web; apps/v1, Kind=Deployment`."""
     meta = obj.get("metadata") or {}
-    kind = GVK.of(obj.get("apiVersion", ""), obj.get("kind", ""))
-    return f"{meta.get('namespace', '')}/{meta.get('name', '')}; {kind}"
+    gvk = GVK.of(obj.get("apiVersion", ""), obj.get("kind", ""))
+    return f"{meta.get('namespace', '')}/{meta.get('name', '')}; {gvk.group}/{gvk.version}, Kind={gvk.kind}"
 
 
 def _unmanaged(obj: Json) -> Json:

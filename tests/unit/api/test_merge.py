@@ -259,3 +259,11 @@ def test_many_updaters_become_one():
     assert len(entries) == 10
     assert entries[0]["manager"] == "ancient-changes"
     assert "f:k" in entries[0]["fieldsV1"]["f:data"]
+
+
+def test_a_misfit_names_the_object_as_go_does():
+    with pytest.raises(ApplyError) as caught:
+        applied(None, {**config_map({}), "zz": 1})
+    expected = "failed to create typed patch object (/a; /v1, Kind=ConfigMap): .zz: field not declared in schema"
+    assert str(caught.value) == expected
+    assert caught.value.code == 500
