@@ -7,99 +7,46 @@ an entry's time changes only with what it says.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from hansa.api import fieldset, managers
-from hansa.api.builtin import schema_name
-from hansa.api.fieldset import FieldSet, FieldSetError, Path
+from hansa.api.conflict import ApplyConflict, Conflict
+from hansa.api.fieldset import FieldSet, FieldSetError
 from hansa.api.managers import APPLY, UPDATE, Manager, Managers, Ownership
 from hansa.api.meta import GVK, Json
+from hansa.api.misfits import misfits
 from hansa.api.structured import (
     Comparison,
     StructureError,
     compare,
     fields_of,
     merge,
-    misfits,
     regrouped,
     remove,
     settled,
     with_named,
 )
 from hansa.api.topology import Topology, topology_of
+from hansa.api.unowned import NEVER_MANAGED, ignored_fields
 from hansa.base.patch import copy_json, equal_json
+
+__all__ = [
+    "ApplyConflict",
+    "ApplyError",
+    "Conflict",
+    "FieldSet",
+    "apply",
+    "ignored_fields",
+    "keep_times",
+    "update_managed_fields",
+]
 
 BEFORE_FIRST_APPLY = "before-first-apply"
 KUBECTL = "kubectl"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-
-NEVER_MANAGED: FieldSet = fieldset.of(
-    ("f:apiVersion",),
-    ("f:kind",),
-    ("f:metadata",),
-    *(
-        ("f:metadata", f"f:{name}")
-        for name in (
-            "name",
-            "namespace",
-            "creationTimestamp",
-            "selfLink",
-            "uid",
-            "clusterName",
-            "generation",
-            "managedFields",
-            "resourceVersion",
-        )
-    ),
-)
-"""Fields that belong to nobody."""
-
-_STATUS: FieldSet = fieldset.of(("f:status",))
-_SPEC: FieldSet = fieldset.of(("f:spec",))
-_SPEC_AND_METADATA: FieldSet = fieldset.of(("f:spec",), ("f:metadata",))
-_BUT_STATUS: dict[tuple[str, str], FieldSet] = {
-    ("apps", "Deployment"): fieldset.of(("f:spec",), ("f:metadata", "f:labels")),
-    ("", "Pod"): fieldset.of(("f:spec",), ("f:metadata", "f:deletionTimestamp"), ("f:metadata", "f:ownerReferences")),
-    ("apiextensions.k8s.io", "CustomResourceDefinition"): _SPEC_AND_METADATA,
-    ("networking.k8s.io", "ServiceCIDR"): _SPEC_AND_METADATA,
-    ("storage.k8s.io", "VolumeAttachment"): _SPEC_AND_METADATA,
-    ("storage.k8s.io", "CSINode"): _SPEC_AND_METADATA,
-    ("certificates.k8s.io", "PodCertificateRequest"): _SPEC_AND_METADATA,
-    ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy"): _SPEC_AND_METADATA,
-    ("certificates.k8s.io", "CertificateSigningRequest"): fieldset.of(("f:spec",), ("f:status", "f:conditions")),
-}
-"""What the status subresource ignores, where that is more than spec."""
-
-
-class Conflict(NamedTuple):
-    """One field that somebody else manages with another value."""
-
-    manager: Manager
-    path: Path
-
-    @property
-    def field(self) -> str:
-        return fieldset.shown(self.path)
-
-    def cause(self) -> dict[str, str]:
-        """The form in a Status."""
-        return {
-            "reason": "FieldManagerConflict",
-            "message": f"conflict with {self.manager}",
-            "field": self.field,
-        }
-
-
-class ApplyConflict(Exception):
-    """409: applied fields are managed by others with other values. The message is the API server's."""
-
-    def __init__(self, conflicts: Iterable[Conflict]) -> None:
-        self.conflicts = sorted(conflicts, key=lambda conflict: conflict.manager)
-        super().__init__(_conflict_message(self.conflicts))
 
 
 class ApplyError(ValueError):
@@ -109,19 +56,6 @@ class ApplyError(ValueError):
     def __init__(self, message: str, code: int = 500) -> None:
         super().__init__(message)
         self.code = code
-
-
-def ignored_fields(subresource: str, *, has_status: bool, gvk: GVK | None = None) -> FieldSet:
-    """The fields that a write through this endpoint cannot set, so that nobody comes to own them by it.
-
-    `has_status` says that the kind serves `/status`. A kind that is not built in ignores all metadata there.
-    """
-    if subresource == "status":
-        if gvk is None:
-            return _SPEC
-        known = schema_name(gvk) is not None
-        return _BUT_STATUS.get((gvk.group, gvk.kind), _SPEC if known else _SPEC_AND_METADATA)
-    return _STATUS if has_status and not subresource else {}
 
 
 def apply(
@@ -381,17 +315,3 @@ def _timeless(obj: Json) -> Any:
     plain = [{name: value for name, value in entry.items() if name != "time"} for entry in entries]
     plain.sort(key=lambda entry: msgspec.json.encode(entry, order="sorted"))
     return [_unmanaged(obj), plain]
-
-
-def _conflict_message(conflicts: list[Conflict]) -> str:
-    if len(conflicts) == 1:
-        only = conflicts[0]
-        return f"Apply failed with 1 conflict: conflict with {only.manager}: {only.field}"
-    lines: list[str] = []
-    previous: Manager | None = None
-    for conflict in conflicts:
-        if conflict.manager != previous:
-            lines.append(f"conflicts with {conflict.manager}:")
-            previous = conflict.manager
-        lines.append(f"- {conflict.field}")
-    return f"Apply failed with {len(conflicts)} conflicts: " + "\n".join(lines)
