@@ -46,10 +46,21 @@ class Customs:
         if not self._conflict(definition):
             if self._serving.get(name) != spec:
                 self._serving[name] = spec
-                self._context.resources.replace(name, _served(definition, self._context))
+                self._context.resources.replace(name, _served(definition))
+                self._migrate(name, f"{spec['group']}/{_storage_version(spec)}")
         elif name in self._serving:
             del self._serving[name]
             self._context.resources.replace(name, ())
+
+    def _migrate(self, name: str, api_version: str) -> None:
+        """Store objects anew that were stored in another version than now."""
+        storage = self._context.storage
+        bucket = storage.bucket(name)
+        first = next(iter(bucket.entries.values()), None)
+        if first is None or first.json()["apiVersion"] == api_version:
+            return
+        for entry in list(bucket.entries.values()):
+            storage.put(bucket, {**entry.json(), "apiVersion": api_version}, entry)
 
     def _conflict(self, definition: Json) -> str:
         """Why the names of a definition cannot be served: another resource of the group has one of them."""
@@ -104,10 +115,14 @@ def begin_removal(definition: Json, now: str) -> None:
     status["conditions"] = conditions
 
 
-def _served(definition: Json, context: Context) -> list[Served]:
+def _storage_version(spec: Json) -> str:
+    return next((v["name"] for v in spec["versions"] if v.get("storage")), spec["versions"][0]["name"])
+
+
+def _served(definition: Json) -> list[Served]:
     spec = definition["spec"]
     group, names = spec["group"], spec["names"]
-    storage = next((v["name"] for v in spec["versions"] if v.get("storage")), spec["versions"][0]["name"])
+    storage = _storage_version(spec)
     found: list[Served] = []
     for version in spec["versions"]:
         if not version.get("served"):
@@ -118,13 +133,13 @@ def _served(definition: Json, context: Context) -> list[Served]:
                 resource,
                 f"{names['plural']}.{group}",
                 rules_for(resource.gvk),
-                resource.gvk,
+                resource.gvk._replace(version=storage),
                 names.get("singular") or names["kind"].lower(),
                 tuple(names.get("shortNames") or ()),
                 tuple(names.get("categories") or ()),
                 CUSTOM_VERBS,
                 _subresources(version, resource),
-                _version(definition, version, storage),
+                _version(definition, version),
             )
         )
     return found
@@ -141,7 +156,7 @@ def _subresources(version: Json, resource: Resource) -> dict[str, Subresource]:
     return found
 
 
-def _version(definition: Json, version: Json, storage: str) -> CustomVersion:
+def _version(definition: Json, version: Json) -> CustomVersion:
     schema: Json = (version.get("schema") or {}).get("openAPIV3Schema") or {}
     declared: Json = version.get("subresources") or {}
     gvk = GVK(definition["spec"]["group"], version["name"], definition["spec"]["names"]["kind"])
@@ -158,7 +173,6 @@ def _version(definition: Json, version: Json, storage: str) -> CustomVersion:
         declared.get("scale"),
         "status" in declared,
         bool(preserves) or not schema,
-        version["name"] == storage,
         warning,
     )
 

@@ -52,7 +52,7 @@ class Deletes:
             except faults.Fault as fault:
                 if fault.code != 404:
                     raise
-            deleted.append(entry.json())
+            deleted.append(call.served.to_served(entry.json()))
         return {
             "kind": f"{call.gvk.kind}List",
             "apiVersion": call.gvk.api_version,
@@ -79,9 +79,9 @@ class Deletes:
                 context.storage.delete(bucket, entry)
             return 200, status
         if dry_run or equal_json(marked, obj):
-            return 200, marked
+            return 200, served.to_served(marked)
         context.storage.put(bucket, marked, entry)
-        return 200, marked
+        return 200, served.to_served(marked)
 
     def _marked(self, call: Call, obj: Json, options: Json) -> Json:
         """The object as the delete leaves it: marked with the time, and with the finalizers that the policy needs."""

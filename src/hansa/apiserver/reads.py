@@ -11,7 +11,6 @@ import msgspec
 from hansa.api.meta import Json, Key
 from hansa.apiserver import faults, tables
 from hansa.apiserver.body import Form
-from hansa.apiserver.builtin import to_version
 from hansa.apiserver.context import Call, Context
 from hansa.apiserver.resources import Served
 from hansa.apiserver.storage import Bucket, Entry, Event, Gone
@@ -264,24 +263,15 @@ class Reads:
                 return _encode({"type": kind, "object": tables.partial(self._view(served, entry), form)}) + b"\n"
 
             return as_metadata
-        if served.converted or (served.custom is not None and not served.custom.storage):
+        if served.converted:
             return lambda kind, entry: b'{"type":"%s","object":%s}\n' % (kind.encode(), self._raw(served, entry))
         return None
 
     def _raw(self, served: Served, entry: Entry) -> bytes:
-        if served.converted:
-            return _encode(to_version(entry.json(), served.gvk))
-        if served.custom is not None and not served.custom.storage:
-            return _encode(self._view(served, entry))
-        return entry.raw
+        return _encode(self._view(served, entry)) if served.converted else entry.raw
 
     def _view(self, served: Served, entry: Entry) -> Json:
-        obj = entry.json()
-        if served.converted:
-            return to_version(obj, served.gvk)
-        if served.custom is not None:
-            obj["apiVersion"] = served.gvk.api_version
-        return obj
+        return served.to_served(entry.json())
 
 
 def _unknown_field(call: Call, path: str) -> str:

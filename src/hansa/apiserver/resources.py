@@ -8,7 +8,7 @@ from functools import cache
 
 from hansa.api import builtin
 from hansa.api.meta import GVK, Json, Resource
-from hansa.apiserver.builtin import KindRules, rules_for, storage_gvk
+from hansa.apiserver.builtin import KindRules, rules_for, storage_gvk, to_storage, to_version
 
 # in the order in which discovery shows them
 CUSTOM_VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
@@ -33,7 +33,6 @@ class CustomVersion:
     scale: Json | None
     has_status: bool
     preserves_unknown: bool
-    storage: bool
     deprecation_warning: str = ""
 
 
@@ -60,6 +59,18 @@ class Served:
     def converted(self) -> bool:
         """Whether it is stored as another version or group."""
         return self.storage != self.resource.gvk
+
+    def to_storage(self, obj: Json) -> Json:
+        """A served object as it is stored; the same object where the two are one."""
+        if not self.converted:
+            return obj
+        return to_storage(obj) if self.custom is None else {**obj, "apiVersion": self.storage.api_version}
+
+    def to_served(self, obj: Json) -> Json:
+        """A stored object in this version; the same object where the two are one."""
+        if not self.converted:
+            return obj
+        return to_version(obj, self.gvk) if self.custom is None else {**obj, "apiVersion": self.gvk.api_version}
 
     def schema(self) -> Json | None:
         """The structural schema, where one is known."""

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 _encode = msgspec.json.Encoder().encode
 _SHAPES = ("Table", "PartialObjectMetadata", "PartialObjectMetadataList")
+_OF_ONE = frozenset({"get", "update", "patch", "delete"})
 _NOT_HERE = frozenset({"log", "exec", "attach", "portforward", "proxy"})
 _HEALTH = frozenset({"healthz", "livez", "readyz"})
 _CHECKS = ("ping", "log", "etcd")
@@ -203,7 +204,7 @@ class ApiServer:
                 text = f"{target.plural}/{sub.name} is not available: this cluster is simulated, its pods run nothing"
                 raise faults.Fault(501, "NotImplemented", text)
             verbs = sub.verbs
-        if target.verb not in verbs:
+        if target.verb not in verbs or bool(target.name) != (target.verb in _OF_ONE or bool(target.subresource)):
             raise faults.method_not_allowed(target.verb)
         if served.resource.namespaced and not target.namespace and target.verb not in ("list", "watch"):
             raise faults.method_not_allowed(target.verb)

@@ -17,7 +17,7 @@ from hansa.api.meta import GVK, Json, Key
 from hansa.apiserver import faults, subresources, tracking
 from hansa.apiserver.admission import AdmissionRequest, Operation, Outcome
 from hansa.apiserver.body import JSON, decode, duplicate_fields
-from hansa.apiserver.builtin import WriteContext, to_storage, to_version
+from hansa.apiserver.builtin import WriteContext
 from hansa.apiserver.builtin.shape import ShapeError
 from hansa.apiserver.context import Call, Context
 from hansa.apiserver.customs import DEFINITIONS
@@ -86,7 +86,7 @@ class Writes:
             if allocated:
                 context.allocator.rollback(None, obj)
             raise
-        stored = to_storage(obj) if served.converted else obj
+        stored = served.to_storage(obj)
         context.storage.put(context.bucket(served), stored, None)
         obj["metadata"]["resourceVersion"] = stored["metadata"]["resourceVersion"]
         return Result(201, obj)
@@ -185,7 +185,7 @@ class Writes:
             return old
         if dry_run:
             return obj
-        stored = to_storage(obj) if served.converted else obj
+        stored = served.to_storage(obj)
         context.store(context.bucket(served), stored, entry)
         obj["metadata"]["resourceVersion"] = stored["metadata"]["resourceVersion"]
         return obj
@@ -390,15 +390,10 @@ class Writes:
 
     def _view(self, served: Served, entry: Entry) -> Json:
         """A private copy in the served version, with today's defaults."""
-        obj = entry.json()
-        return to_version(obj, served.gvk) if served.converted else _in_version(served, obj)
-
-
-def _in_version(served: Served, obj: Json) -> Json:
-    if served.custom is not None:
-        obj["apiVersion"] = served.gvk.api_version
-        schemas.apply_defaults(obj, served.custom.schema)
-    return obj
+        obj = served.to_served(entry.json())
+        if served.custom is not None:
+            schemas.apply_defaults(obj, served.custom.schema)
+        return obj
 
 
 def _keep_system_fields(obj: Json, old: Json) -> None:
