@@ -21,6 +21,11 @@ def aggregated(works: Iterable[Item]) -> list[Json]:
     return sorted(entries, key=lambda entry: entry["clusterName"])
 
 
+def is_reported(work: Item) -> bool:
+    """Whether anybody has said yet what became of a Work."""
+    return bool(work.as_(Work).status.conditions)
+
+
 def _entry(item: Item) -> Json:
     cluster = cluster_of(item.meta.namespace) or ""
     status = item.as_(Work).status

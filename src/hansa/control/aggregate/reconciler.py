@@ -10,7 +10,7 @@ from hansa.api import scheme
 from hansa.api.meta import Json, Key
 from hansa.api.work import ResourceBinding
 from hansa.base.patch import equal_json
-from hansa.control.aggregate.items import aggregated, fully_applied
+from hansa.control.aggregate.items import aggregated, fully_applied, is_reported
 from hansa.control.bindings import binding_resource
 from hansa.control.conditions import documents, with_condition
 from hansa.control.context import Context
@@ -32,6 +32,9 @@ class Aggregator:
         works = self.context.cache.informer(scheme.WORKS).store.by(WORKS_BY_BINDING, binding_id(item))
         binding = item.as_(ResourceBinding)
         if not works and not binding.status.aggregated_status and not binding.spec.expected_clusters:
+            return None
+        if not binding.status.aggregated_status and works and not any(is_reported(work) for work in works):
+            # every Work is on its way: the first report brings us back, and saves a write that says nothing
             return None
         entries = aggregated(works)
         now = self.context.clock.now()

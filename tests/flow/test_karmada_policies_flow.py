@@ -1,0 +1,210 @@
+"""Policies that come, change and compete; how many writes it takes; cluster-scoped objects; the way back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hansa.api import names, scheme
+from hansa.api.meta import Resource
+
+# a power of two: sums of such times are exact, so no timer ends a rounding error early and spins
+pytestmark = pytest.mark.looptime(resolution=2**-20)
+
+CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap", True)
+BY_LABEL = {"labelSelector": {"matchLabels": {"go": "yes"}}}
+
+
+def config_map(name: str, **labels: str) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": "default", "labels": labels}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"a": "b"}}
+
+
+def policy(name: str, *clusters: str, selector: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
+    selectors = [{"apiVersion": "v1", "kind": "ConfigMap", **(BY_LABEL if selector is None else selector)}]
+    placement = {"clusterAffinity": {"clusterNames": list(clusters)}} if clusters else {}
+    return {
+        "apiVersion": "policy.karmada.io/v1alpha1",
+        "kind": "PropagationPolicy",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {"resourceSelectors": selectors, "placement": placement, **spec},
+    }
+
+
+async def where(
+    federation, name: str, resource: Resource = CONFIG_MAPS, namespace: str | None = "default"
+) -> list[str]:
+    servers = ("member1", "member2", "member3")
+    return [server for server in servers if await federation.get(server, resource, name, namespace) is not None]
+
+
+async def test_writes_are_counted(federation) -> None:
+    await federation.join("member1", "member2", "member3")
+    await federation.apply(policy("p"))
+    await federation.settle()
+    federation.plane.forget_writes()
+    await federation.apply(config_map("c", go="yes"))
+    await federation.settle()
+    assert await where(federation, "c") == ["member1", "member2", "member3"]
+    forward = [write for write in federation.plane.writes if not write.endswith("/status")]
+    statuses = [write for write in federation.plane.writes if write.endswith("/status")]
+    # claim, binding, three Works, three members
+    assert len(forward) == 8, forward
+    # three Works, the binding's scheduling, its aggregate
+    assert len(statuses) <= 5, statuses
+
+
+async def test_the_closest_policy_wins_and_hands_over(federation) -> None:
+    await federation.join("member1", "member2", "member3")
+    await federation.settle()
+    await federation.apply(
+        policy("by-kind", "member1", selector={}),
+        policy("by-label", "member2"),
+        policy("by-name", "member3", selector={"name": "c"}),
+        config_map("c", go="yes"),
+    )
+    await federation.settle()
+    assert await where(federation, "c") == ["member3"]
+    await federation.hub.delete(scheme.PROPAGATION_POLICIES, "by-name", "default")
+    await federation.settle()
+    assert await where(federation, "c") == ["member2"]
+    await federation.hub.delete(scheme.PROPAGATION_POLICIES, "by-label", "default")
+    await federation.settle()
+    assert await where(federation, "c") == ["member1"]
+    live = await federation.get("member1", CONFIG_MAPS, "c", "default")
+    assert live["metadata"]["annotations"][names.POLICY_NAME_ANNOTATION] == "by-kind"
+
+
+async def test_an_edit_of_selectors_lets_go(federation) -> None:
+    await federation.join("member1")
+    await federation.apply(policy("p", selector={"name": "c"}), config_map("c"), config_map("d"))
+    await federation.settle()
+    assert (await where(federation, "c"), await where(federation, "d")) == (["member1"], [])
+    await federation.apply(policy("p", selector={"name": "d"}))
+    await federation.settle()
+    template = await federation.get("hub", CONFIG_MAPS, "c", "default")
+    binding = await federation.get("hub", scheme.RESOURCE_BINDINGS, "c-configmap", "default")
+    assert names.POLICY_ID_LABEL not in (template["metadata"].get("labels") or {})
+    assert names.POLICY_ID_LABEL not in binding["metadata"]["labels"]
+    # what was propagated stays until its template goes
+    assert (await where(federation, "c"), await where(federation, "d")) == (["member1"], ["member1"])
+
+
+async def test_lazy_policies_wait_for_the_user(federation) -> None:
+    await federation.join("member1", "member2")
+    await federation.apply(config_map("early", go="yes"))
+    await federation.settle()
+    lazy = policy("p", "member1", activationPreference="Lazy")
+    await federation.apply(lazy)
+    await federation.settle()
+    assert await where(federation, "early") == []
+    template = await federation.get("hub", CONFIG_MAPS, "early", "default")
+    assert names.POLICY_ID_LABEL in template["metadata"]["labels"]
+    await federation.restart()
+    await federation.settle()
+    assert await where(federation, "early") == []
+    await federation.hub.patch(CONFIG_MAPS, "early", "default", {"data": {"a": "c"}})
+    await federation.apply(config_map("late", go="yes"))
+    await federation.settle()
+    assert (await where(federation, "early"), await where(federation, "late")) == (["member1"], ["member1"])
+    await federation.apply(policy("p", "member2", activationPreference="Lazy"))
+    await federation.settle()
+    assert await where(federation, "late") == ["member1"]
+    await federation.hub.patch(CONFIG_MAPS, "late", "default", {"data": {"a": "c"}})
+    await federation.settle()
+    assert await where(federation, "late") == ["member2"]
+
+
+async def test_cluster_scoped_objects(federation) -> None:
+    await federation.join("member1", "member2")
+    await federation.settle()
+    role = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": "system:tom"},
+        "rules": [],
+    }
+    wide = {
+        "apiVersion": "policy.karmada.io/v1alpha1",
+        "kind": "ClusterPropagationPolicy",
+        "metadata": {"name": "roles"},
+        "spec": {
+            "resourceSelectors": [{"apiVersion": role["apiVersion"], "kind": "ClusterRole", "name": "system:tom"}],
+            "placement": {"clusterAffinity": {"exclude": ["member2"]}},
+        },
+    }
+    await federation.apply(role, wide)
+    await federation.settle()
+    assert await where(federation, "system:tom", scheme.CLUSTER_ROLES, None) == ["member1"]
+    binding = await federation.get("hub", scheme.CLUSTER_RESOURCE_BINDINGS, "system.tom-clusterrole")
+    live = await federation.get("member1", scheme.CLUSTER_ROLES, "system:tom")
+    identity = binding["metadata"]["labels"][names.CLUSTER_BINDING_ID_LABEL]
+    assert live["metadata"]["labels"][names.CLUSTER_BINDING_ID_LABEL] == identity
+    await federation.hub.delete(scheme.CLUSTER_ROLES, "system:tom")
+    await federation.settle()
+    assert await where(federation, "system:tom", scheme.CLUSTER_ROLES, None) == []
+
+
+async def test_labels_of_clusters_are_followed(federation) -> None:
+    await federation.join("member1", labels={"tier": "gold"})
+    await federation.join("member2")
+    await federation.settle()
+    gold = policy("p")
+    gold["spec"]["placement"] = {"clusterAffinity": {"labelSelector": {"matchLabels": {"tier": "gold"}}}}
+    await federation.apply(gold, config_map("c", go="yes"))
+    await federation.settle()
+    assert await where(federation, "c") == ["member1"]
+    await federation.hub.patch(scheme.CLUSTERS, "member2", None, {"metadata": {"labels": {"tier": "gold"}}})
+    await federation.settle()
+    assert await where(federation, "c") == ["member1", "member2"]
+    await federation.hub.patch(scheme.CLUSTERS, "member1", None, {"metadata": {"labels": {"tier": None}}})
+    await federation.settle()
+    assert await where(federation, "c") == ["member2"]
+
+
+async def test_status_comes_back(federation) -> None:
+    await federation.join("member1", "member2")
+    await federation.settle()
+    template = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": "default"},
+        "spec": {
+            "replicas": 2,
+            "selector": {"matchLabels": {"app": "web"}},
+            "template": {
+                "metadata": {"labels": {"app": "web"}},
+                "spec": {"containers": [{"name": "c", "image": "nginx"}]},
+            },
+        },
+    }
+    everywhere = policy("p", selector={"apiVersion": "apps/v1", "kind": "Deployment"})
+    await federation.apply(template, everywhere)
+    await federation.settle()
+    assert await where(federation, "web", scheme.DEPLOYMENTS) == ["member1", "member2"]
+    for name in ("member1", "member2"):
+        live = await federation.get(name, scheme.DEPLOYMENTS, "web", "default")
+        counters = {"replicas": 2, "readyReplicas": 2, "updatedReplicas": 2, "availableReplicas": 2}
+        status = {"status": {**counters, "observedGeneration": live["metadata"]["generation"]}}
+        await federation.clients[name].patch(scheme.DEPLOYMENTS, "web", "default", status, subresource="status")
+    await federation.settle()
+    hub = await federation.get("hub", scheme.DEPLOYMENTS, "web", "default")
+    assert hub["status"]["readyReplicas"] == 4
+    assert hub["status"]["observedGeneration"] == hub["metadata"]["generation"]
+    binding = await federation.get("hub", scheme.RESOURCE_BINDINGS, "web-deployment", "default")
+    assert [entry["health"] for entry in binding["status"]["aggregatedStatus"]] == ["Healthy", "Healthy"]
+
+
+async def test_events_say_what_happened(federation) -> None:
+    await federation.join("member1")
+    await federation.settle()
+    await federation.apply(policy("p", "member1"), config_map("c", go="yes"))
+    await federation.settle(10.0)
+    about: dict[str, set[str]] = {}
+    for event in (await federation.hub.list(scheme.EVENTS)).items:
+        document = event.json()
+        about.setdefault(document["involvedObject"]["kind"], set()).add(document["reason"])
+    assert {"ApplyPolicySucceed", "ScheduleBindingSucceed", "SyncWorkSucceed", "SyncSucceed"} <= about["ConfigMap"]
+    assert {"ScheduleBindingSucceed", "SyncWorkSucceed", "AggregateStatusSucceed"} <= about["ResourceBinding"]
+    assert {"SyncSucceed", "WorkDispatching", "ReflectStatusSucceed", "InterpretHealthSucceed"} <= about["Work"]
