@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from hansa.api import names, scheme
 from hansa.api.cluster import Cluster
 from hansa.app.account import hub_as_account
+from hansa.app.admission import served
 from hansa.app.control_plane import ControlPlane, Settings
 from hansa.app.up import stopped
 from hansa.control.cluster.credentials import config_of
@@ -33,6 +35,7 @@ class RunOptions:
     kubeconfig: Path | None
     context: str | None
     health_address: str
+    webhook_address: str | None
     kube_api_qps: float
     kube_api_burst: int
     cluster_api_qps: float
@@ -67,13 +70,22 @@ async def run(options: RunOptions, say: Callable[[str], None]) -> None:
             say("the control plane is running")
             await stopped()
 
+    async def serve_webhooks(stack: AsyncExitStack) -> None:
+        if options.webhook_address is not None:
+            address = split_address(options.webhook_address, "--webhook-address")
+            url = await stack.enter_async_context(served(hub, *address, clock))
+            say(f"webhooks on {url}")
+
     try:
-        if options.leader_elect:
-            identity = f"{socket.gethostname()}_{os.getpid()}"
-            say(f"waiting for the lease {names.HANSA_NAMESPACE}/{LEASE}")
-            await Election(hub, names.HANSA_NAMESPACE, LEASE, identity).run(work)
-        else:
-            await work()
+        async with AsyncExitStack() as stack:
+            # every replica serves webhooks, leader or not
+            await serve_webhooks(stack)
+            if options.leader_elect:
+                identity = f"{socket.gethostname()}_{os.getpid()}"
+                say(f"waiting for the lease {names.HANSA_NAMESPACE}/{LEASE}")
+                await Election(hub, names.HANSA_NAMESPACE, LEASE, identity).run(work)
+            else:
+                await work()
     finally:
         await health.stop()
         await hub.close()

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from hansa.api import scheme
 from hansa.api.cluster import Cluster
 from hansa.apiserver.message import UserInfo
+from hansa.app.admission import plug
 from hansa.app.control_plane import ControlPlane, Settings
 from hansa.app.embedded import EmbeddedFederation, topology
 from hansa.app.kubeconfigs import kubeconfig
@@ -53,9 +54,10 @@ async def _serve_embedded(folder: StateFolder, spec: FederationSpec, say: Say) -
     try:
         hub = federation.hub.client()
         folder.write_private(folder.kubeconfig, kubeconfig([s.access for s in federation.servers.values()]))
+        plug(federation.hub.embedded.context.admission)
         await install(hub, types.enablements(types.NATIVE_TYPES))
         account = UserInfo(
-            f"system:serviceaccount:{objects.ACCOUNT_NAMESPACE}:{objects.ACCOUNT}",
+            objects.ACCOUNT_USER,
             ("system:serviceaccounts", f"system:serviceaccounts:{objects.ACCOUNT_NAMESPACE}"),
         )
         urls = {server.url: server for server in federation.servers.values()}

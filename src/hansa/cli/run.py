@@ -15,6 +15,7 @@ from hansa.cli import session
 @click.option(
     "--health-address", default="127.0.0.1:10357", show_default=True, help="HOST:PORT of /readyz, /healthz, /metrics."
 )
+@click.option("--webhook-address", help="HOST:PORT of admission webhooks, as the hub reaches it; default: none.")
 @click.option("--kube-api-qps", default=400.0, show_default=True, help="Requests per second to the hub; 0: no limit.")
 @click.option("--kube-api-burst", default=800, show_default=True, help="Requests to the hub at once.")
 @click.option("--cluster-api-qps", default=200.0, show_default=True, help="Requests per second to each member.")
@@ -25,6 +26,7 @@ def command(
     kubeconfig: Path | None,
     context: str | None,
     health_address: str,
+    webhook_address: str | None,
     kube_api_qps: float,
     kube_api_burst: int,
     cluster_api_qps: float,
@@ -42,6 +44,7 @@ def command(
         kubeconfig,
         context,
         health_address,
+        webhook_address,
         kube_api_qps,
         kube_api_burst,
         cluster_api_qps,

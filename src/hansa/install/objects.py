@@ -11,6 +11,7 @@ from hansa.api.meta import Json
 
 ACCOUNT = "hansa"
 ACCOUNT_NAMESPACE = names.HANSA_NAMESPACE
+ACCOUNT_USER = f"system:serviceaccount:{ACCOUNT_NAMESPACE}:{ACCOUNT}"
 ROLE = "hansa"
 OWN_GROUPS = (
     "apps.karmada.io",
