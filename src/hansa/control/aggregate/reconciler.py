@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 
 from hansa.api import scheme
+from hansa.api.item import Item
 from hansa.api.meta import Json, Key
 from hansa.api.work import ResourceBinding
 from hansa.base.patch import equal_json
@@ -18,24 +20,29 @@ from hansa.control.indexes import WORKS_BY_BINDING, binding_id
 from hansa.runtime.controller import Requeue
 
 SUCCEED = "AggregateStatusSucceed"
+PATIENCE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Aggregator:
+    """`since` says from when on a binding has had Works that nobody has reported on."""
+
     context: Context
+    since: dict[Key, float] = field(default_factory=dict[Key, float])
 
     async def reconcile(self, key: Key) -> Requeue | None:
         resource = binding_resource(key)
         item = self.context.cache.informer(resource).store.get(key)
         if item is None or item.deleting or not binding_id(item):
+            self.since.pop(key, None)
             return None
         works = self.context.cache.informer(scheme.WORKS).store.by(WORKS_BY_BINDING, binding_id(item))
         binding = item.as_(ResourceBinding)
         if not works and not binding.status.aggregated_status and not binding.spec.expected_clusters:
             return None
-        if not binding.status.aggregated_status and works and not any(is_reported(work) for work in works):
-            # every Work is on its way: the first report brings us back, and saves a write that says nothing
-            return None
+        waiting = self._waiting_seconds(key, works)
+        if waiting > 0:
+            return Requeue(waiting)
         entries = aggregated(works)
         now = self.context.clock.now()
         conditions = with_condition(binding.status.conditions, fully_applied(binding.spec, entries), now)
@@ -52,6 +59,14 @@ class Aggregator:
             message = f"Update {item.kind}({key}) with AggregatedStatus successfully."
             self.context.recorder.event(item, "Normal", SUCCEED, message)
         return None
+
+    def _waiting_seconds(self, key: Key, works: Sequence[Item]) -> float:
+        """How long to wait for the rest: Works on their way report soon, and one write then does for all."""
+        if all(is_reported(work) for work in works):
+            self.since.pop(key, None)
+            return 0.0
+        now = self.context.clock.monotonic()
+        return self.since.setdefault(key, now) + PATIENCE_SECONDS - now
 
 
 def _comparable(entries: list[Json]) -> list[Json]:
