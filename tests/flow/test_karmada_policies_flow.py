@@ -208,3 +208,31 @@ async def test_events_say_what_happened(federation) -> None:
     assert {"ApplyPolicySucceed", "ScheduleBindingSucceed", "SyncWorkSucceed", "SyncSucceed"} <= about["ConfigMap"]
     assert {"ScheduleBindingSucceed", "SyncWorkSucceed", "AggregateStatusSucceed"} <= about["ResourceBinding"]
     assert {"SyncSucceed", "WorkDispatching", "ReflectStatusSucceed", "InterpretHealthSucceed"} <= about["Work"]
+
+
+async def test_a_federated_namespace_is_let_go(federation) -> None:
+    from hansa.dialect.kubefed import types
+
+    for enablement in types.enablements(types.NATIVE_TYPES):
+        if enablement.crd["spec"]["names"]["kind"] == "FederatedNamespace":
+            await federation.apply(enablement.crd)
+    await federation.join("member1")
+    await federation.restart()
+    await federation.settle()
+    await federation.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "web"}})
+    await federation.settle()
+    live = await federation.get("member1", scheme.NAMESPACES, "web")
+    assert live["metadata"]["labels"][names.MANAGED_LABEL] == "true"
+    await federation.apply(
+        {
+            "apiVersion": "types.kubefed.io/v1beta1",
+            "kind": "FederatedNamespace",
+            "metadata": {"name": "web", "namespace": "web"},
+            "spec": {"placement": {"clusters": []}},
+        }
+    )
+    await federation.settle()
+    live = await federation.get("member1", scheme.NAMESPACES, "web")
+    assert live is not None and not live["metadata"].get("deletionTimestamp")
+    assert names.MANAGED_LABEL not in live["metadata"]["labels"]
+    assert [work for work in await federation.works("member1") if work["metadata"]["name"].startswith("web-")] == []
