@@ -65,11 +65,11 @@ class Stage:
     async def until(self, resource: Resource, name: str, holds: Callable[[Json], bool], seconds: float = 60) -> Json:
         """Wait, in virtual time, until an object is as wanted."""
         body: Json = {}
-        for _ in range(int(seconds * 10)):
+        for _ in range(600):
             body = (await self.user.get(resource, name, NAMESPACE if resource.namespaced else None)).json()
             if holds(body):
                 return body
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(seconds / 600)
         pytest.fail(f"{resource.plural}/{name} never got there: {body}")
 
     async def pods(self, labels: str = "") -> list[Json]:
