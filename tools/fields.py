@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
 from msgspec import inspect
 
 from hansa.api.core import BUILTIN
@@ -85,26 +84,28 @@ def _kind(kind: Kind, shared: set[type]) -> str:
 
 
 def _table(struct: type, shared: set[type]) -> Iterator[str]:
-    yield "| field | type | rules |"
-    yield "|---|---|---|"
-    for path, name, rules in _rows(struct, "", shared):
-        yield f"| `{path}` | {name} | {rules} |"
+    yield "| field | type | rules | |"
+    yield "|---|---|---|---|"
+    for path, name, rules, text in _rows(struct, "", shared):
+        yield f"| `{path}` | {name} | {rules} | {text} |"
 
 
-def _rows(struct: type, path: str, shared: set[type]) -> Iterator[tuple[str, str, str]]:
+def _rows(struct: type, path: str, shared: set[type]) -> Iterator[tuple[str, str, str, str]]:
     schema = schema_of(struct)
     for field, inner, suffix in _nested(struct):
         name = field.encode_name
         found = schema["properties"][name]
         here = f"{path}.{name}" if path else name
         rules = _rules(found, name in schema.get("required", ()))
+        words = found.get("description") or found.get("items", {}).get("description") or ""
+        text = words.replace("|", "\\|")
         embedded = _embedded(field.type)
         if embedded:
-            yield here, _around(found, embedded.rpartition(".")[2]), rules
+            yield here, _around(found, embedded.rpartition(".")[2]), rules, text
         elif inner in shared:
-            yield here, _around(found, f"[{inner.__name__}](#{inner.__name__.lower()})"), rules
+            yield here, _around(found, f"[{inner.__name__}](#{inner.__name__.lower()})"), rules, text
         else:
-            yield here, _around(found, ""), rules
+            yield here, _around(found, ""), rules, text
             if inner is not None:
                 yield from _rows(inner, here + suffix, shared)
 
@@ -114,7 +115,7 @@ def _nested(struct: type) -> Iterator[tuple[inspect.Field, Any, str]]:
     info = inspect.type_info(struct)
     assert isinstance(info, inspect.StructType)
     for field in info.fields:
-        if not (issubclass(struct, msgspec.Struct) and field.encode_name in _META and _is_kind(struct)):
+        if not (field.encode_name in _META and _is_kind(struct)):
             inner, suffix = _struct_in(field.type, "")
             yield field, inner, suffix
 

@@ -11,12 +11,19 @@ from hansa.api.meta import Object, Wire
 
 
 class CrossVersionObjectReference(Wire, frozen=True, kw_only=True):
+    """The object that is scaled."""
+
     kind: str
     name: str
     api_version: str = ""
 
 
 class FederatedHpaSpec(Wire, frozen=True, kw_only=True):
+    """What is scaled, between which limits, by which metrics.
+
+    min_replicas: Not set: 1.
+    """
+
     scale_target_ref: CrossVersionObjectReference
     max_replicas: Int32
     min_replicas: Int32 | None = None
@@ -34,6 +41,17 @@ class FederatedHPA(Object, frozen=True, kw_only=True):
 
 
 class CronFederatedHpaRule(Wire, frozen=True, kw_only=True):
+    """What to set, when.
+
+    name: Unique in the object.
+    schedule: Five fields of cron, or a macro such as `@daily`.
+    target_replicas: For workloads.
+    target_min_replicas: For a FederatedHPA.
+    target_max_replicas: For a FederatedHPA.
+    suspend: True: it does not fire.
+    time_zone: IANA name; none: that of the control plane.
+    """
+
     name: Annotated[str, Meta(min_length=1, max_length=32)]
     schedule: str
     target_replicas: Int32 | None = None
@@ -46,11 +64,15 @@ class CronFederatedHpaRule(Wire, frozen=True, kw_only=True):
 
 
 class CronFederatedHpaSpec(Wire, frozen=True, kw_only=True):
+    """What is scaled, and when."""
+
     scale_target_ref: CrossVersionObjectReference
     rules: list[CronFederatedHpaRule]
 
 
 class SuccessfulExecution(Wire, frozen=True, kw_only=True):
+    """What was set."""
+
     schedule_time: Time
     execution_time: Time
     applied_replicas: Int32 | None = None
@@ -59,12 +81,16 @@ class SuccessfulExecution(Wire, frozen=True, kw_only=True):
 
 
 class FailedExecution(Wire, frozen=True, kw_only=True):
+    """Why nothing was set."""
+
     schedule_time: Time
     execution_time: Time
     message: str
 
 
 class ExecutionHistory(Wire, frozen=True, kw_only=True):
+    """What a rule did, newest first."""
+
     rule_name: str
     next_execution_time: Time | None = None
     successful_executions: list[SuccessfulExecution] | None = None
@@ -72,6 +98,8 @@ class ExecutionHistory(Wire, frozen=True, kw_only=True):
 
 
 class CronFederatedHpaStatus(Wire, frozen=True, kw_only=True):
+    """What the rules did."""
+
     execution_histories: list[ExecutionHistory] | None = None
 
 

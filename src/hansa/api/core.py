@@ -33,6 +33,12 @@ Int32 = Annotated[int, Meta(extra_json_schema={"format": "int32"})]
 
 
 class Taint(Wire, frozen=True, kw_only=True):
+    """What workloads must tolerate.
+
+    effect: `NoSchedule`, or `NoExecute`, which also drives out what is there.
+    time_added: When a `NoExecute` taint was put on.
+    """
+
     key: str
     effect: str
     value: str = ""
@@ -40,6 +46,14 @@ class Taint(Wire, frozen=True, kw_only=True):
 
 
 class Toleration(Wire, frozen=True, kw_only=True):
+    """Lets taints pass.
+
+    key: Empty with `Exists`: any taint.
+    operator: `Exists`, or `Equal`, which is meant when empty.
+    effect: Empty: any effect.
+    toleration_seconds: How long a `NoExecute` taint is put up with; none: for ever.
+    """
+
     key: str = ""
     operator: str = ""
     value: str = ""
@@ -58,6 +72,8 @@ class Toleration(Wire, frozen=True, kw_only=True):
 
 
 class LocalSecretReference(Wire, frozen=True, kw_only=True):
+    """A Secret on the hub."""
+
     namespace: str
     name: str
 
@@ -74,6 +90,11 @@ class ObjectReference(Wire, frozen=True, kw_only=True):
 
 
 class NodeSelectorRequirement(Wire, frozen=True, kw_only=True):
+    """What one label or field is to be.
+
+    operator: `In`, `NotIn`, `Exists`, `DoesNotExist`, `Gt` or `Lt`.
+    """
+
     key: str
     operator: str
     values: Annotated[list[str], ATOMIC_LIST] | None = None

@@ -6,7 +6,9 @@ is that of a built-in type take it from the distilled schemas: a MultiClusterIng
 
 from __future__ import annotations
 
+import re
 from functools import cache
+from inspect import cleandoc
 
 import msgspec
 from msgspec import inspect
@@ -22,6 +24,7 @@ _OBJECT_PROPERTIES: Json = {
     "kind": {"type": "string"},
     "metadata": {"type": "object"},
 }
+_NOTE = re.compile(r"^([a-z_]+): (.+(?:\n +.+)*)", re.MULTILINE)
 _FREE: Json = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 # server-side apply owns these as a whole, as in Kubernetes' own types
 _ATOMIC = frozenset({LabelSelector, NodeSelector, NodeSelectorTerm})
@@ -162,8 +165,11 @@ def _union(parts: list[inspect.Type]) -> Json:
 def _struct(kind: inspect.StructType) -> Json:
     properties: Json = {}
     required: list[str] = []
+    notes = _notes(kind.cls)
     for field in kind.fields:
         found = _schema(field.type)
+        if field.name in notes:
+            found["description"] = notes[field.name]
         if found.pop(REQUIRED, None) is True or field.required:
             required.append(field.encode_name)
         properties[field.encode_name] = found
@@ -182,6 +188,19 @@ def _described(struct: type) -> str:
     """The first paragraph of a struct's own docstring."""
     text = struct.__dict__.get("__doc__") or ""
     return " ".join(text.split("\n\n")[0].split())
+
+
+@cache
+def _notes(struct: type) -> dict[str, str]:
+    """What docstrings say of single fields: lines `name: text`, further lines indented. Those of parents hold too."""
+    notes: dict[str, str] = {}
+    for parent in reversed(struct.__mro__):
+        if parent in (msgspec.Struct, object):
+            continue
+        text = cleandoc(parent.__dict__.get("__doc__") or "")
+        for name, words in _NOTE.findall(text):
+            notes[name] = " ".join(words.split())
+    return notes
 
 
 def _limits(kind: inspect.IntType) -> Json:

@@ -13,11 +13,16 @@ from hansa.api.meta import REQUIRED, LabelSelector, Object, Wire
 
 
 class LocalSecret(Wire, frozen=True, kw_only=True):
+    """A Secret of the same namespace, with the key `token`."""
+
     name: str
 
 
 class KubeFedClusterSpec(Wire, frozen=True, kw_only=True):
-    """How to reach the member; `ca_bundle` is base64."""
+    """How to reach the member; `ca_bundle` is base64.
+
+    disabled_tls_validations: `*`, `SubjectName`, `ValidityPeriod`: what of its certificate is not checked.
+    """
 
     api_endpoint: str
     secret_ref: LocalSecret
@@ -27,6 +32,8 @@ class KubeFedClusterSpec(Wire, frozen=True, kw_only=True):
 
 
 class KubeFedClusterCondition(Wire, frozen=True, kw_only=True):
+    """`Ready`, `Offline` or `ConfigMalformed`."""
+
     type: str
     status: str
     last_probe_time: Time
@@ -36,6 +43,8 @@ class KubeFedClusterCondition(Wire, frozen=True, kw_only=True):
 
 
 class KubeFedClusterStatus(Wire, frozen=True, kw_only=True):
+    """How the member is."""
+
     conditions: list[KubeFedClusterCondition] | None = None
     kubernetes_version: str = ""
     region: str | None = None
@@ -53,6 +62,11 @@ class KubeFedCluster(Object, frozen=True, kw_only=True):
 
 
 class ApiResource(Wire, frozen=True, kw_only=True):
+    """A kind and its resource.
+
+    scope: `Namespaced` or `Cluster`.
+    """
+
     version: str
     kind: str
     plural_name: str
@@ -61,6 +75,12 @@ class ApiResource(Wire, frozen=True, kw_only=True):
 
 
 class FederatedTypeConfigSpec(Wire, frozen=True, kw_only=True):
+    """A kind, and the kind that federates it.
+
+    propagation: `Enabled` or `Disabled`.
+    status_collection: `Enabled` or `Disabled`.
+    """
+
     target_type: ApiResource
     federated_type: ApiResource
     propagation: str
@@ -87,12 +107,16 @@ class FederatedTypeConfig(Object, frozen=True, kw_only=True):
 
 
 class DurationConfig(Wire, frozen=True, kw_only=True):
+    """How long members are waited for."""
+
     available_delay: str | None = None
     unavailable_delay: str | None = None
     cache_sync_timeout: str | None = None
 
 
 class LeaderElectConfig(Wire, frozen=True, kw_only=True):
+    """How the leader is chosen."""
+
     lease_duration: str | None = None
     renew_deadline: str | None = None
     retry_period: str | None = None
@@ -100,11 +124,15 @@ class LeaderElectConfig(Wire, frozen=True, kw_only=True):
 
 
 class FeatureGate(Wire, frozen=True, kw_only=True):
+    """A feature, `Enabled` or `Disabled`."""
+
     name: str
     configuration: str
 
 
 class ClusterHealthCheckConfig(Wire, frozen=True, kw_only=True):
+    """How members are probed."""
+
     period: str | None = None
     failure_threshold: int | None = None
     success_threshold: int | None = None
@@ -112,15 +140,27 @@ class ClusterHealthCheckConfig(Wire, frozen=True, kw_only=True):
 
 
 class SyncControllerConfig(Wire, frozen=True, kw_only=True):
+    """How objects are kept in members.
+
+    adopt_resources: `Enabled`: objects that are there already are taken over.
+    """
+
     max_concurrent_reconciles: int | None = None
     adopt_resources: str | None = None
 
 
 class StatusControllerConfig(Wire, frozen=True, kw_only=True):
+    """How statuses are collected."""
+
     max_concurrent_reconciles: int | None = None
 
 
 class KubeFedConfigSpec(Wire, frozen=True, kw_only=True):
+    """Settings of the control plane.
+
+    scope: `Namespaced` or `Cluster`; cannot be changed.
+    """
+
     scope: str
     controller_duration: DurationConfig | None = None
     leader_elect: LeaderElectConfig | None = None
@@ -140,11 +180,22 @@ class KubeFedConfig(Object, frozen=True, kw_only=True):
 
 
 class ClusterObjectVersion(Wire, frozen=True, kw_only=True):
+    """What was last written to one member.
+
+    version: `gen:` and a generation, or `rv:` and a resourceVersion.
+    """
+
     cluster_name: str
     version: str
 
 
 class PropagatedVersionStatus(Wire, frozen=True, kw_only=True):
+    """What was last written, and from what.
+
+    template_version: Hash of the template.
+    overrides_version: Hash of the overrides.
+    """
+
     template_version: str
     overrides_version: str = field(name="overridesVersion")
     cluster_versions: list[ClusterObjectVersion] | None = None
@@ -163,6 +214,8 @@ class ClusterPropagatedVersion(Object, frozen=True, kw_only=True):
 
 
 class FederatedServiceClusterStatus(Wire, frozen=True, kw_only=True):
+    """Status of the Service in one member."""
+
     cluster_name: str
     status: Annotated[RawJson, Meta(extra_json_schema={REQUIRED: True})] | None = None
 
@@ -177,12 +230,26 @@ class FederatedServiceStatus(Object, frozen=True, kw_only=True):
 
 
 class ClusterPreferences(Wire, frozen=True, kw_only=True):
+    """The share of one cluster.
+
+    max_replicas: Not set: no limit.
+    weight: Share of what is left above the minimum.
+    """
+
     min_replicas: int = 0
     max_replicas: int | None = None
     weight: int = 0
 
 
 class ReplicaSchedulingPreferenceSpec(Wire, frozen=True, kw_only=True):
+    """How many replicas where.
+
+    target_kind: `FederatedDeployment` or `FederatedReplicaSet`.
+    rebalance: Whether running replicas are moved.
+    intersect_with_cluster_selector: Whether only clusters that the placement selects count.
+    clusters: By name; `*` stands for any cluster that is not named.
+    """
+
     target_kind: str
     total_replicas: Int32
     rebalance: bool = False
@@ -201,6 +268,8 @@ class ReplicaSchedulingPreference(Object, frozen=True, kw_only=True):
 
 
 class ClusterName(Wire, frozen=True, kw_only=True):
+    """A cluster by name."""
+
     name: str
 
 
@@ -212,6 +281,8 @@ class Placement(Wire, frozen=True, kw_only=True):
 
 
 class FederatedCondition(Wire, frozen=True, kw_only=True):
+    """`Propagation`, and why not."""
+
     type: str
     status: str
     reason: str = ""
@@ -220,12 +291,19 @@ class FederatedCondition(Wire, frozen=True, kw_only=True):
 
 
 class FederatedClusterStatus(Wire, frozen=True, kw_only=True):
+    """How it is in one cluster.
+
+    status: Empty: as it should be.
+    """
+
     name: str
     status: str = ""
     remote_status: RawJson | None = None
 
 
 class FederatedStatus(Wire, frozen=True, kw_only=True):
+    """How it is in all clusters."""
+
     conditions: list[FederatedCondition] | None = None
     clusters: list[FederatedClusterStatus] | None = None
     observed_generation: int = 0

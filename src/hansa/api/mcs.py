@@ -16,11 +16,19 @@ Conditions = Annotated[
 
 
 class ServiceExportSpec(Wire, frozen=True, kw_only=True):
+    """What importers are told besides the Service itself.
+
+    exported_labels: Labels of the import.
+    exported_annotations: Annotations of the import.
+    """
+
     exported_labels: dict[str, str] | None = None
     exported_annotations: dict[str, str] | None = None
 
 
 class ServiceExportStatus(Wire, frozen=True, kw_only=True):
+    """Whether it is exported: conditions `Valid`, `Ready`, `Conflict`."""
+
     conditions: Conditions | None = None
 
 
@@ -32,6 +40,11 @@ class ServiceExport(Object, frozen=True, kw_only=True):
 
 
 class ServicePort(Wire, frozen=True, kw_only=True):
+    """A port of the imported service.
+
+    protocol: Empty: TCP.
+    """
+
     port: Int32
     name: str = ""
     protocol: str = ""
@@ -39,6 +52,14 @@ class ServicePort(Wire, frozen=True, kw_only=True):
 
 
 class ServiceImportSpec(Wire, frozen=True, kw_only=True):
+    """The service as importers see it.
+
+    ips: One for each family; none for a headless service.
+    session_affinity: `None` or `ClientIP`.
+    internal_traffic_policy: `Cluster` or `Local`.
+    traffic_distribution: A hint such as `PreferClose`.
+    """
+
     type: Literal["ClusterSetIP", "Headless"]
     ports: Annotated[list[ServicePort], Meta(extra_json_schema={"x-kubernetes-list-type": "atomic"})]
     ips: Annotated[list[str], Meta(max_length=2)] | None = None
@@ -52,10 +73,17 @@ class ServiceImportSpec(Wire, frozen=True, kw_only=True):
 
 
 class ExportingCluster(Wire, frozen=True, kw_only=True):
+    """A cluster that exports the service."""
+
     cluster: str
 
 
 class ServiceImportStatus(Wire, frozen=True, kw_only=True):
+    """Who exports it, and whether it is served.
+
+    endpoint_slice_objects: Whether there are EndpointSlices for it.
+    """
+
     clusters: (
         Annotated[
             list[ExportingCluster],

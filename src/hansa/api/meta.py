@@ -137,7 +137,10 @@ class Object(Wire, frozen=True, kw_only=True):
 
 
 class Condition(Wire, frozen=True, kw_only=True):
-    """meta.k8s.io/v1 Condition. Limits hold for what servers store; any condition can be read."""
+    """One thing that is so, or not, and since when (meta.k8s.io/v1).
+
+    Limits hold for what servers store; any condition can be read.
+    """
 
     type: Annotated[str, msgspec.Meta(extra_json_schema={"maxLength": 316, "pattern": _CONDITION_TYPE})]
     status: Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["True", "False", "Unknown"]})]

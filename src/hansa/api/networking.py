@@ -9,19 +9,36 @@ from hansa.api.meta import Object, Wire
 
 
 class ExposurePort(Wire, frozen=True, kw_only=True):
+    """A port of the Service."""
+
     port: Int32
     name: str = ""
 
 
 class ExposureRange(Wire, frozen=True, kw_only=True):
+    """Deprecated: clusters by name."""
+
     cluster_names: list[str] | None = None
 
 
 class ClusterSelector(Wire, frozen=True, kw_only=True):
+    """A cluster by name."""
+
     name: str = ""
 
 
 class MultiClusterServiceSpec(Wire, frozen=True, kw_only=True):
+    """From where, and where, the Service is reached.
+
+    types: `CrossCluster` or `LoadBalancer`; cannot be changed.
+    ports: Not set: all ports.
+    range: Deprecated.
+    service_provision_clusters: Deprecated: use providerClusters.
+    service_consumption_clusters: Deprecated: use consumerClusters.
+    provider_clusters: Where its endpoints are; none: all clusters.
+    consumer_clusters: Where it is reached; none: all clusters.
+    """
+
     types: list[str]
     ports: list[ExposurePort] | None = None
     range: ExposureRange | None = None

@@ -17,6 +17,8 @@ Health = Literal["Healthy", "Unhealthy", "Unknown"]
 
 
 class NodeClaim(Wire, frozen=True, kw_only=True):
+    """What nodes one replica needs."""
+
     hard_node_affinity: NodeSelector | None = None
     node_selector: dict[str, str] | None = None
     tolerations: list[Toleration] | None = None
@@ -32,6 +34,8 @@ class ReplicaRequirements(Wire, frozen=True, kw_only=True):
 
 
 class ComponentReplicaRequirements(Wire, frozen=True, kw_only=True):
+    """What one replica of a component needs."""
+
     node_claim: NodeClaim | None = None
     resource_request: ResourceList | None = None
     priority_class_name: str = ""
@@ -46,17 +50,36 @@ class Component(Wire, frozen=True, kw_only=True):
 
 
 class TargetComponent(Wire, frozen=True, kw_only=True):
+    """Replicas of one component in one cluster."""
+
     name: str
     replicas: Int32 = 0
 
 
 class TargetCluster(Wire, frozen=True, kw_only=True):
+    """A cluster that the template goes to.
+
+    replicas: 0 where replicas are not divided.
+    """
+
     name: str
     replicas: Int32 = 0
     components: list[TargetComponent] | None = None
 
 
 class GracefulEvictionTask(Wire, frozen=True, kw_only=True):
+    """A cluster that is being left, and until when what runs there stays.
+
+    producer: Who evicted.
+    purge_mode: When the old copy goes.
+    replicas: How many ran there.
+    grace_period_seconds: Not set: the control plane's setting.
+    suppress_deletion: True: it stays until somebody says otherwise.
+    preserved_label_state: Labels for the copy in the next cluster.
+    clusters_before_failover: Where it ran before.
+    creation_timestamp: When waiting began.
+    """
+
     from_cluster: str
     producer: str
     reason: Annotated[str, Meta(min_length=1, max_length=32, pattern="^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")]
@@ -79,21 +102,47 @@ class BindingSnapshot(Wire, frozen=True, kw_only=True):
 
 
 class BindingSuspension(Wire, frozen=True, kw_only=True):
+    """What is held back.
+
+    scheduling: True: clusters are not chosen.
+    """
+
     dispatching: bool | None = None
     dispatching_on_clusters: SuspendClusters | None = None
     scheduling: bool | None = None
 
 
 class BindingPriority(Wire, frozen=True, kw_only=True):
+    """Priority in the scheduler's queue."""
+
     priority: Annotated[int, Meta(extra_json_schema={"default": 0, "format": "int32"})] = 0
 
 
 class WorkloadAffinityGroups(Wire, frozen=True, kw_only=True):
+    """Groups as `key=value` of the template's labels."""
+
     affinity_group: str = ""
     anti_affinity_group: str = ""
 
 
 class BindingSpec(Wire, frozen=True, kw_only=True):
+    """One template, where it goes, how many replicas.
+
+    resource: The template. Its resourceVersion is that of the last look.
+    propagate_deps: What the template refers to goes along.
+    replicas: In all clusters together.
+    replica_requirements: What one replica needs.
+    components: For workloads with several pod templates.
+    clusters: Where it goes: the scheduler's result.
+    placement: None on bindings of dependencies.
+    graceful_eviction_tasks: Clusters that are being left.
+    required_by: Bindings that need this object, and where.
+    scheduler_name: Who schedules it.
+    conflict_resolution: What happens to an object that is in the cluster already.
+    reschedule_triggered_at: Later than the last scheduling: clusters are chosen afresh.
+    preserve_resources_on_deletion: True: what runs stays when this is deleted.
+    """
+
     resource: ObjectReference
     propagate_deps: bool = False
     replicas: Int32 = 0
@@ -134,6 +183,13 @@ class BindingSpec(Wire, frozen=True, kw_only=True):
 
 
 class AggregatedStatusItem(Wire, frozen=True, kw_only=True):
+    """How it is in one cluster.
+
+    status: What the kind's interpreter keeps of the status.
+    applied: Whether it was written to the cluster.
+    applied_message: Why not.
+    """
+
     cluster_name: str
     status: RawJson | None = None
     applied: bool = False
@@ -142,6 +198,12 @@ class AggregatedStatusItem(Wire, frozen=True, kw_only=True):
 
 
 class BindingStatus(Wire, frozen=True, kw_only=True):
+    """What was decided, and how it is.
+
+    scheduler_observed_generation: Generation that the scheduler has seen.
+    scheduler_observed_affinity_name: The clusterAffinities term in use.
+    """
+
     scheduler_observed_generation: int = 0
     scheduler_observed_affinity_name: str = field(name="schedulerObservingAffinityName", default="")
     last_scheduled_time: Time | None = None
@@ -177,10 +239,18 @@ Manifest = Annotated[
 
 
 class WorkloadTemplate(Wire, frozen=True, kw_only=True):
+    """Objects for the member."""
+
     manifests: list[Manifest] | None = None
 
 
 class WorkSpec(Wire, frozen=True, kw_only=True):
+    """What one member is to have.
+
+    suspend_dispatching: True: nothing is written to the member.
+    preserve_resources_on_deletion: True: objects stay in the member when this is deleted.
+    """
+
     workload: WorkloadTemplate = WorkloadTemplate()
     suspend_dispatching: bool | None = None
     preserve_resources_on_deletion: bool | None = None
@@ -199,12 +269,16 @@ class ResourceIdentifier(Wire, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class ManifestStatus(Wire, frozen=True, kw_only=True):
+    """How one object is in the member."""
+
     identifier: ResourceIdentifier
     status: RawJson | None = None
     health: Health | Literal[""] = ""
 
 
 class WorkStatus(Wire, frozen=True, kw_only=True):
+    """How the objects are in the member."""
+
     conditions: list[Condition] | None = None
     manifest_statuses: list[ManifestStatus] | None = None
 

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
-from msgspec import Meta, field
+from msgspec import Meta, field, inspect
 
 from hansa.api.core import Int32, Quantity, RawJson, embedded
-from hansa.api.crd import all_crds, crd_of, schema_of
+from hansa.api.crd import _notes, all_crds, crd_of, schema_of
 from hansa.api.kinds import KINDS
 from hansa.api.meta import ATOMIC_LIST, REQUIRED, Condition, Wire
 
@@ -99,3 +99,55 @@ def test_what_is_committed_is_what_the_types_say(target):
         [sys.executable, "tools/gen.py", target, "--check"], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
+
+
+class Noted(Inner, frozen=True, kw_only=True):
+    """More of it.
+
+    size: How big it is,
+        all in all.
+    inner: What is in it.
+    """
+
+    inner: Inner
+    plain: str = ""
+
+
+def test_a_docstring_tells_of_single_fields_too():
+    fields = schema_of(Noted)["properties"]
+    assert fields["size"]["description"] == "How big it is, all in all."
+    assert fields["inner"]["description"] == "What is in it."
+    assert "description" not in fields["plain"]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.resource.kind)
+def test_every_note_is_of_a_field_that_exists(kind):
+    """A field that is renamed takes its note along."""
+    waiting, seen = [kind.struct], set()
+    while waiting:
+        struct = waiting.pop()
+        seen.add(struct)
+        assert _notes(struct).keys() <= set(struct.__struct_fields__), struct
+        waiting += [inner for inner in _structs(inspect.type_info(struct)) if inner not in seen]
+
+
+def _structs(kind):
+    match kind:
+        case inspect.StructType(fields=fields):
+            return [inner for one in fields for inner in _named(one.type)]
+        case _:
+            return []
+
+
+def _named(kind):
+    match kind:
+        case inspect.Metadata():
+            return _named(kind.type)
+        case inspect.UnionType(types=types):
+            return [inner for part in types for inner in _named(part)]
+        case inspect.ListType(item_type=item) | inspect.DictType(value_type=item):
+            return _named(item)
+        case inspect.StructType(cls=cls):
+            return [cls]
+        case _:
+            return []
