@@ -342,6 +342,8 @@ CASES: tuple[Case, ...] = (
         "create --validate=false -f -",
         stdin=BOAT.replace("port: palos", "crew: 99\n  mode: oars").replace("pinta", "nina"),
         code=1,
+        compare=False,
+        why="the real one lists faults in no fixed order",
     ),
     Case(
         "boat-unknown", "create -f -", stdin=BOAT.replace("port:", "speed: 9\n  port:").replace("pinta", "nina"), code=1

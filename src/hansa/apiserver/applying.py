@@ -26,9 +26,9 @@ async def apply(context: Context, writes: Writes, call: Call) -> Result:
             uid = config["metadata"]["uid"]
             why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
             raise faults.conflict(call.served.resource, call.target.name, why)
-        writes.check_fields(call, config, call.request.body, "yaml")
+        writes.check_fields(call, config)
         return await writes.store_new(call, _applied(context, call, None, config), applied=True)
-    writes.check_fields(call, config, call.request.body, "yaml")
+    writes.check_fields(call, config)
     return await writes.replace(call, lambda live: _applied(context, call, live, config), applied=True, patched=True)
 
 

@@ -70,21 +70,29 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def duplicate_fields(body: bytes) -> list[str]:
-    """Paths of fields that a JSON document gives twice."""
+def duplicate_fields(body: bytes, document: Any) -> list[str]:
+    """Paths of fields that a JSON body gives twice; `document` is what it was read as."""
+    if body.count(b'":') == _count_keys(document):
+        return []  # as many keys were written as were kept
     any_found = False
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         nonlocal any_found
-        document = dict(items)
-        if len(document) < len(items):
+        found = dict(items)
+        if len(found) < len(items):
             any_found = True
             keys = [key for key, _ in items]
-            document[_DUPLICATED] = [key for key in document if keys.count(key) > 1]
-        return document
+            found[_DUPLICATED] = [key for key in found if keys.count(key) > 1]
+        return found
 
-    document = json.loads(body, object_pairs_hook=pairs)
-    return _paths(document, "") if any_found else []
+    read = json.loads(body, object_pairs_hook=pairs)
+    return _paths(read, "") if any_found else []
+
+
+def _count_keys(value: Any) -> int:
+    if isinstance(value, dict):
+        return len(value) + sum([_count_keys(inner) for inner in value.values() if isinstance(inner, dict | list)])
+    return sum([_count_keys(inner) for inner in value if isinstance(inner, dict | list)])
 
 
 _DUPLICATED = "\0duplicated"

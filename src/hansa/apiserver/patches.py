@@ -8,7 +8,7 @@ from typing import Any
 from hansa.api.meta import GVK, Json
 from hansa.api.strategic import StrategicError, strategic_merge
 from hansa.apiserver import applying, faults, subresources
-from hansa.apiserver.body import MAX_BODY_BYTES, decode_any
+from hansa.apiserver.body import MAX_BODY_BYTES, decode_any, duplicate_fields
 from hansa.apiserver.context import Call, Context
 from hansa.apiserver.writes import Result, Writes
 from hansa.base.patch import PatchError, apply_json_patch, apply_merge_patch
@@ -42,7 +42,7 @@ class Patches:
         patch = decode_any(call.request.body, "application/json")
         change = self._change(call, media, patch)
         if isinstance(patch, dict) and media == MERGE:
-            self._writes.check_fields(call, patch, call.request.body, media)
+            self._writes.check_fields(call, patch, duplicate_fields(call.request.body, patch))
         return await self._writes.replace(
             call, lambda obj: self._patched(call, obj, change, check=media != MERGE), patched=True
         )
@@ -72,7 +72,7 @@ class Patches:
         meta = patched["metadata"]
         self._check_identity(call, patched)
         if check:
-            self._writes.check_fields(call, patched, b"{}", "")
+            self._writes.check_fields(call, patched)
         # a patch works on what is there now, so the kind's demand for a version does not hold
         meta["resourceVersion"] = meta.get("resourceVersion") or version
         return patched

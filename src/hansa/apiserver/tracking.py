@@ -66,8 +66,8 @@ def ignored(call: Call) -> merge.FieldSet:
 
 def unchanged(obj: Json, old: Json) -> bool:
     """Whether an update leaves everything as it was; when only times of managed fields differ, it does."""
-    if obj.keys() != old.keys():
-        return False
+    if obj.keys() != old.keys() or any(obj[key] != old[key] for key in obj if key != "metadata"):
+        return False  # the quick look; it takes 1 for true, so what passes it is looked at closely
     if not all(equal_json(value, old[key]) for key, value in obj.items() if key != "metadata"):
         return False
     return equal_json(_timeless(obj["metadata"]), _timeless(old["metadata"]))

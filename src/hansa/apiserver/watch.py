@@ -13,6 +13,7 @@ from hansa.apiserver.storage import Bucket, Entry, Event
 MAX_PENDING_BYTES = 32 << 20
 """A reader that falls further behind is cut off; it comes back with its last version."""
 BOOKMARK_SECONDS = 60.0
+MIN_WAIT_SECONDS = 0.001
 
 Matches = Callable[[Entry], bool]
 Render = Callable[[str, Entry], bytes]
@@ -95,7 +96,8 @@ class Watcher:
                     if self._bookmark is not None:
                         yield self._bookmark(self._current(), None)
                         continue
-                await _wait(self._wake, min(deadline, next_bookmark) - now)
+                # rounding may leave a wait too small to move the loop's clock
+                await _wait(self._wake, max(MIN_WAIT_SECONDS, min(deadline, next_bookmark) - now))
         finally:
             if self.hear in self._bucket.listeners:
                 self._bucket.listeners.remove(self.hear)
@@ -130,7 +132,7 @@ def bookmark_line(kind: str, api_version: str, version: int, annotations: Json |
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:
     try:
-        async with asyncio.timeout(max(0.0, seconds)):
+        async with asyncio.timeout(seconds):
             await event.wait()
     except TimeoutError:
         return

@@ -7,7 +7,7 @@ managed fields, validating admission, storage. A write that changes nothing stor
 from __future__ import annotations
 
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -196,9 +196,10 @@ class Writes:
         """The object of a request's body, checked for fields that the kind does not have."""
         request = call.request
         content_type = request.headers.get("content-type", JSON)
-        obj = decode(request.body, content_type, subresources.kind_of(call).kind)
-        kind, api_version = obj.get("kind", ""), obj.get("apiVersion", "")
         wanted = subresources.kind_of(call)
+        obj = decode(request.body, content_type, wanted.kind)
+        duplicates = duplicate_fields(request.body, obj) if "json" in content_type else []
+        kind, api_version = obj.get("kind") or "", obj.get("apiVersion") or ""
         if not kind:
             obj["kind"] = wanted.kind
         if not api_version:
@@ -212,12 +213,15 @@ class Writes:
         if api_version and api_version != wanted.api_version:
             text = "the API version in the data ({}) does not match the expected API version ({})"
             raise faults.bad_request(text.format(api_version, wanted.api_version))
-        if not isinstance(obj.setdefault("metadata", {}), dict):
-            raise faults.bad_request("metadata must be an object")
-        self.check_fields(call, obj, request.body, content_type)
+        if obj.get("metadata") is None:
+            obj["metadata"] = {}
+        elif not isinstance(obj["metadata"], dict):
+            text = "json: cannot unmarshal into Go struct field .metadata of type v1.ObjectMeta"
+            raise faults.bad_request(f"{self._strict_prefix(call, obj)}{text}")
+        self.check_fields(call, obj, duplicates)
         return obj
 
-    def check_fields(self, call: Call, obj: Json, body: bytes, content_type: str) -> None:
+    def check_fields(self, call: Call, obj: Json, duplicates: Sequence[str] = ()) -> None:
         """Unknown and duplicate fields: refused, warned of, or ignored, as fieldValidation says (Warn by default)."""
         mode = call.target.query.get("fieldValidation") or "Warn"
         if mode not in ("Strict", "Warn", "Ignore"):
@@ -226,7 +230,7 @@ class Writes:
         if mode == "Ignore":
             return
         schema = call.served.schema()
-        found = [f'duplicate field "{path}"' for path in (duplicate_fields(body) if "json" in content_type else ())]
+        found = [f'duplicate field "{path}"' for path in duplicates]
         if schema is not None and not call.target.subresource:
             structural = call.served.custom is not None
             if not (structural and call.served.custom and call.served.custom.preserves_unknown):
