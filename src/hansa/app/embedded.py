@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from hansa.api.crd import all_crds
 from hansa.api.meta import Json
+from hansa.api.names import FIELD_MANAGER
 from hansa.apiserver.builtin import plugins
 from hansa.apiserver.embedded import ADMIN, Embedded, start_embedded
 from hansa.apiserver.http import Running, serve, server_context
@@ -22,6 +23,8 @@ from hansa.kube.client import Client
 from hansa.kube.errors import ConfigError
 from hansa.sim.member import SimulatedMember
 
+SIMULATION = "hansa-sim"
+"""Field manager of the members' acted-out controllers: not the control plane's."""
 REGIONS = 3
 """Members are spread over so many regions, each with two zones."""
 
@@ -39,9 +42,9 @@ class Server:
     def url(self) -> str:
         return f"https://127.0.0.1:{self.serving.port}"
 
-    def client(self, user: UserInfo = ADMIN) -> Client:
+    def client(self, user: UserInfo = ADMIN, *, field_manager: str = FIELD_MANAGER) -> Client:
         """A client in this process, without limits on its rate."""
-        return Client(InProcessTransport(self.name, self.embedded, user=user), qps=0)
+        return Client(InProcessTransport(self.name, self.embedded, user=user), qps=0, field_manager=field_manager)
 
     def client_with_token(self, token: str) -> Client:
         return Client(InProcessTransport(self.name, self.embedded, token=token), qps=0)
@@ -111,7 +114,7 @@ class EmbeddedFederation:
 
     async def _simulate(self, name: str, position: int) -> None:
         region, zones = topology(position)
-        client = self.servers[name].client()
+        client = self.servers[name].client(field_manager=SIMULATION)
         await SimulatedMember(name, client, clock=self.clock, region=region, zones=zones).run()
 
 

@@ -10,9 +10,10 @@ from typing import Any
 import yaml
 
 from hansa.api import scheme
+from hansa.api.names import FIELD_MANAGER
 from hansa.app.account import hub_as_account
 from hansa.app.control_plane import ControlPlane, Settings
-from hansa.app.embedded import topology
+from hansa.app.embedded import SIMULATION, topology
 from hansa.app.state import FederationSpec, StateFolder
 from hansa.app.up import announce, health_of, stopped, wait_ready
 from hansa.control.cluster.credentials import connect
@@ -57,7 +58,9 @@ async def _run(folder: StateFolder, spec: FederationSpec, stack: AsyncExitStack,
     await init(hub, say, federated=types.enablements(types.DEFAULT_TYPES))
     for position, name in enumerate(spec.members):
         region, zones = topology(position)
-        member = SimulatedMember(name, clients[name], region=region, zones=zones, controllers=False)
+        acting = _client(folder, name, field_manager=SIMULATION)
+        stack.push_async_callback(acting.close)
+        member = SimulatedMember(name, acting, region=region, zones=zones, controllers=False)
         await stack.enter_async_context(_in_background(member.run(), name))
     hub_config = config.load(folder.kubeconfig, "hub")
     account = await hub_as_account(hub_config, qps=0, burst=1)
@@ -83,8 +86,8 @@ async def _join(folder: StateFolder, hub: Client, member: Client, name: str, pos
     await join(hub, member, request, lambda _: None)
 
 
-def _client(folder: StateFolder, name: str) -> Client:
-    return Client(HttpTransport(config.load(folder.kubeconfig, name)), qps=0)
+def _client(folder: StateFolder, name: str, *, field_manager: str = FIELD_MANAGER) -> Client:
+    return Client(HttpTransport(config.load(folder.kubeconfig, name)), qps=0, field_manager=field_manager)
 
 
 @asynccontextmanager

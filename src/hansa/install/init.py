@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from hansa.api import crd, names, scheme
-from hansa.api.meta import GVK, Json
+from hansa.api.meta import GVK, Json, Resource
 from hansa.dialect.kubefed import types
 from hansa.install import objects
 from hansa.kube.client import Client, PatchKind
-from hansa.kube.errors import ConfigError, NotFound
+from hansa.kube.errors import ConfigError, MethodNotAllowed, NotFound
 
 ESTABLISH_SECONDS = 30.0
+REMOVE_SECONDS = 60.0
 
 
 async def init(hub: Client, say: Callable[[str], None], *, federated: Sequence[types.Enablement]) -> None:
@@ -67,11 +68,39 @@ async def deinit(hub: Client, say: Callable[[str], None]) -> None:
     for name in definitions:
         with suppress(NotFound):
             await hub.delete(scheme.CRDS, name)
+    await _wait_removed(hub, definitions)
     say("removing permissions, the service account and namespaces")
     for obj in [*reversed(objects.permissions()), objects.account(), *reversed(objects.namespaces())]:
         resource = await hub.discovery.resource_for(_gvk(obj))
         with suppress(NotFound):
             await hub.delete(resource, obj["metadata"]["name"], obj["metadata"].get("namespace"))
+
+
+async def _wait_removed(hub: Client, definitions: Sequence[str]) -> None:
+    """Until the definitions are gone. Finalizers of what is left are taken off: no cluster is joined, so nothing in a
+    member waits for them, and the control plane may have stopped already. Raises ConfigError when one stays."""
+    waiting = set(definitions)
+    for _ in range(int(REMOVE_SECONDS / 0.25)):
+        present = {item.meta.name: item for item in (await hub.list(scheme.CRDS)).items}
+        waiting &= present.keys()
+        if not waiting:
+            return
+        for name in waiting:
+            await _release_instances(hub, present[name].json()["spec"])
+        await asyncio.sleep(0.25)
+    raise ConfigError(f"not removed after {REMOVE_SECONDS:g} s: {', '.join(sorted(waiting))}; run `hansa deinit` again")
+
+
+async def _release_instances(hub: Client, spec: Json) -> None:
+    version = next(version["name"] for version in spec["versions"] if version["storage"])
+    names_ = spec["names"]
+    resource = Resource(spec["group"], version, names_["plural"], names_["kind"], spec["scope"] == "Namespaced")
+    with suppress(NotFound, MethodNotAllowed):
+        for item in (await hub.list(resource)).items:
+            if item.meta.finalizers:
+                patch: Json = {"metadata": {"finalizers": None}}
+                with suppress(NotFound):
+                    await hub.patch(resource, item.meta.name, item.meta.namespace or None, patch)
 
 
 async def _warn_of_workloads(hub: Client, say: Callable[[str], None]) -> None:
