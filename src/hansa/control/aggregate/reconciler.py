@@ -20,7 +20,7 @@ from hansa.control.indexes import WORKS_BY_BINDING, binding_id
 from hansa.runtime.controller import Requeue
 
 SUCCEED = "AggregateStatusSucceed"
-PATIENCE_SECONDS = 2.0
+PATIENCE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Aggregator:
         binding = item.as_(ResourceBinding)
         if not works and not binding.status.aggregated_status and not binding.spec.expected_clusters:
             return None
-        waiting = self._waiting_seconds(key, works)
+        waiting = self._waiting_seconds(key, works, len(binding.spec.expected_clusters))
         if waiting > 0:
             return Requeue(waiting)
         entries = aggregated(works)
@@ -60,9 +60,9 @@ class Aggregator:
             self.context.recorder.event(item, "Normal", SUCCEED, message)
         return None
 
-    def _waiting_seconds(self, key: Key, works: Sequence[Item]) -> float:
+    def _waiting_seconds(self, key: Key, works: Sequence[Item], expected: int) -> float:
         """How long to wait for the rest: Works on their way report soon, and one write then does for all."""
-        if all(is_reported(work) for work in works):
+        if len(works) >= expected and all(is_reported(work) for work in works):
             self.since.pop(key, None)
             return 0.0
         now = self.context.clock.monotonic()
