@@ -24,6 +24,8 @@ check: test lint types generated real
 
 generated: $(STAMP)
 	$(BIN)/python tools/gen.py crds --check
+	$(BIN)/python tools/gen.py docs --check
+	$(BIN)/python tools/gen.py commands --check
 
 kube:
 	tools/kube/build.sh
@@ -40,6 +42,7 @@ chaos: $(STAMP)
 gen: $(STAMP)
 	$(BIN)/python tools/gen.py crds
 	$(BIN)/python tools/gen.py docs
+	$(BIN)/python tools/gen.py commands
 
 $(STAMP): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Hansa needs Python 3.11 or newer: set PYTHON=/path/to/python3"; exit 1; }

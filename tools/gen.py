@@ -1,7 +1,7 @@
-"""Generate what is committed, from the types: `python tools/gen.py crds|docs [--check]`.
+"""Generate what is committed, from the sources: `python tools/gen.py crds|docs|commands [--check]`.
 
-`crds` writes deploy/crds, one CustomResourceDefinition a file; `docs` writes docs/reference/fields.md. With `--check`
-nothing is written: the exit code is 1 if what is committed differs.
+`crds` writes deploy/crds, one CustomResourceDefinition a file; `docs` writes docs/reference/fields.md,
+`commands` docs/reference/commands.md. With `--check` nothing is written: the exit code is 1 if what is committed differs.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+import commands
 import fields
 from hansa.api.crd import all_crds
 from hansa.dialect.kubefed.types import DEFAULT_TYPES, enablements
@@ -51,6 +52,7 @@ class Target(NamedTuple):
 TARGETS = {
     "crds": Target(crds, ROOT / "deploy" / "crds", "*.yaml"),
     "docs": Target(docs, ROOT / "docs" / "reference", "fields.md"),
+    "commands": Target(lambda: {"commands.md": commands.document()}, ROOT / "docs" / "reference", "commands.md"),
 }
 
 
