@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import click
 
 from hansa.cli.main import cli
@@ -30,7 +32,7 @@ def _command(group: click.Group, context: click.Context, name: str) -> click.Com
 def _section(path: str, command: click.Command) -> list[str]:
     context = click.Context(command, info_name=path)
     usage = " ".join([path, *command.collect_usage_pieces(context)])
-    parts = [f"## {path}\n", f"`{usage}`\n", f"{(command.help or '').strip()}\n"]
+    parts = [f"## {path}\n", f"`{usage}`\n", f"{inspect.cleandoc(command.help or '')}\n"]
     rows = [row for parameter in command.get_params(context) if (row := parameter.get_help_record(context))]
     if rows:
         lines = [f"| `{option}` | {' '.join(meaning.split())} |" for option, meaning in rows]

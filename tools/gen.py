@@ -1,7 +1,7 @@
 """Generate what is committed, from the sources: `python tools/gen.py crds|docs|commands [--check]`.
 
-`crds` writes deploy/crds, one CustomResourceDefinition a file; `docs` writes docs/reference/fields.md,
-`commands` docs/reference/commands.md. With `--check` nothing is written: the exit code is 1 if what is committed differs.
+`crds` writes deploy/crds, one CustomResourceDefinition a file; `docs` writes docs/reference/fields.md, `commands`
+docs/reference/commands.md. With `--check` nothing is written: the exit code is 1 if what is committed differs.
 """
 
 from __future__ import annotations

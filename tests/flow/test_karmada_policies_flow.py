@@ -194,6 +194,11 @@ async def test_status_comes_back(federation) -> None:
     assert hub["status"]["observedGeneration"] == hub["metadata"]["generation"]
     binding = await federation.get("hub", scheme.RESOURCE_BINDINGS, "web-deployment", "default")
     assert [entry["health"] for entry in binding["status"]["aggregatedStatus"]] == ["Healthy", "Healthy"]
+    # the template's version has moved with its status; a new process takes that for no change
+    assert binding["spec"]["resource"]["resourceVersion"] != hub["metadata"]["resourceVersion"]
+    await federation.restart()
+    await federation.settle(15.0)
+    assert federation.plane.writes == []
 
 
 async def test_events_say_what_happened(federation) -> None:

@@ -110,6 +110,103 @@ spec:
   cargo: [{item: wine, tons: 4}]
 """
 
+POD = """
+apiVersion: v1
+kind: Pod
+metadata: {name: lone, labels: {app: lone}}
+spec:
+  containers:
+  - name: main
+    image: busybox
+    command: [sleep, "3600"]
+    env: [{name: A, value: b}, {name: P, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]
+    resources: {requests: {cpu: "0.5", memory: 1Gi}, limits: {cpu: 1000m, memory: 1Gi}}
+    livenessProbe: {httpGet: {path: /, port: 80}}
+  tolerations: [{key: a, operator: Exists}]
+"""
+STATEFUL = """
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db}
+spec:
+  serviceName: db
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec: {containers: [{name: db, image: postgres}]}
+  volumeClaimTemplates:
+  - metadata: {name: data}
+    spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+"""
+DAEMON = """
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: agent}
+spec:
+  selector: {matchLabels: {app: agent}}
+  template:
+    metadata: {labels: {app: agent}}
+    spec: {containers: [{name: agent, image: agent}]}
+"""
+NODE = """
+apiVersion: v1
+kind: Node
+metadata: {name: n1, labels: {zone: a}}
+status:
+  capacity: {cpu: "4", memory: 8Gi, pods: "110"}
+  conditions: [{type: Ready, status: "True", reason: KubeletReady}]
+"""
+CLAIM = """
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: disk}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1.5Gi}}}
+"""
+NETWORK = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: closed}
+spec: {podSelector: {}, policyTypes: [Ingress]}
+"""
+SLICE = """
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: shop-1, labels: {kubernetes.io/service-name: shop}}
+addressType: IPv4
+endpoints: [{addresses: [10.1.2.3], conditions: {ready: true}}]
+ports: [{name: http, port: 80, protocol: TCP}]
+"""
+EVENT = """
+apiVersion: v1
+kind: Event
+metadata: {name: something.1}
+involvedObject: {apiVersion: v1, kind: Pod, name: lone, namespace: default}
+reason: Happened
+message: it happened
+type: Normal
+count: 3
+source: {component: test}
+firstTimestamp: "2026-01-01T00:00:00Z"
+lastTimestamp: "2026-01-01T00:00:00Z"
+"""
+LEASE = """
+apiVersion: coordination.k8s.io/v1
+kind: Lease
+metadata: {name: leader}
+spec: {holderIdentity: me, leaseDurationSeconds: 15}
+"""
+HOOK = """
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: hook}
+webhooks:
+- name: a.example.com
+  admissionReviewVersions: [v1]
+  sideEffects: None
+  clientConfig: {url: "https://127.0.0.1:1/x"}
+  rules: [{apiGroups: ["x.example"], apiVersions: ["*"], operations: [CREATE], resources: ["*"]}]
+"""
+
 CASES: tuple[Case, ...] = (
     Case("version", "version -o json", compare=False, why="build details"),
     Case("api-versions", "api-versions", compare=False, why="the real one serves more groups", has=("apps/v1",)),
@@ -379,6 +476,109 @@ CASES: tuple[Case, ...] = (
     Case("boat-delete", "delete boat pinta --wait"),
     Case("crd-delete", "delete crd boats.sea.example --timeout=20s"),
     Case("crd-gone", "get boats", code=1),
+    Case("pod", "apply -f -", stdin=POD),
+    Case("pod-get", "get pod"),
+    Case("pod-wide", "get pod -o wide"),
+    Case("pod-yaml", "get pod lone -o yaml --show-managed-fields"),
+    Case("pod-describe", "describe pod lone"),
+    Case("pod-by-phase", "get pod --field-selector status.phase=Pending -o name"),
+    Case("pod-by-node", "get pod --field-selector spec.nodeName=n1"),
+    Case("pod-bad-field", "get pod --field-selector spec.nothing=n1", code=1),
+    Case("pod-change", 'patch pod lone -p \'{"spec":{"hostNetwork":true}}\'', code=1),
+    Case("pod-image", "set image pod/lone main=busybox:2"),
+    Case("pod-event", "create -f -", stdin=EVENT),
+    Case("pod-events", "get events --field-selector involvedObject.name=lone"),
+    Case("pod-events-wide", "get events -o wide"),
+    Case("pod-events-v1", "get events.v1.events.k8s.io something.1 -o yaml"),
+    Case("pod-events-of", "events --for pod/lone"),
+    Case("pod-run", "run quick --image=nginx --port=80 -l a=b"),
+    Case("pod-run-dry", "run dry --image=nginx --dry-run=server -o yaml"),
+    Case("pod-no-grace", "delete pod lone --grace-period=0 --force"),
+    Case("pod-delete", "delete pod quick --wait=true --timeout=20s"),
+    Case("stateful", "apply -f -", stdin=STATEFUL),
+    Case("stateful-get", "get sts -o wide"),
+    Case("stateful-yaml", "get sts db -o yaml --show-managed-fields"),
+    Case("stateful-change", 'patch sts db --type merge -p \'{"spec":{"serviceName":"x"}}\'', code=1),
+    Case("stateful-scale", "scale sts db --replicas=2"),
+    Case("stateful-describe", "describe sts db"),
+    Case("daemon", "apply -f -", stdin=DAEMON),
+    Case("daemon-get", "get ds -o wide"),
+    Case("daemon-yaml", "get ds agent -o yaml --show-managed-fields"),
+    Case("node", "create -f -", stdin=NODE),
+    Case("node-get", "get nodes"),
+    Case("node-label", "label node n1 disk=ssd"),
+    Case("node-taint", "taint node n1 a=b:NoSchedule"),
+    Case("node-cordon", "cordon n1"),
+    Case("node-unschedulable", "get node --field-selector spec.unschedulable=true -o name"),
+    Case("node-yaml", "get node n1 -o yaml"),
+    Case("claim", "apply -f -", stdin=CLAIM),
+    Case("claim-get", "get pvc -o wide"),
+    Case("claim-yaml", "get pvc disk -o yaml"),
+    Case("network", "apply -f -", stdin=NETWORK),
+    Case("network-get", "get netpol"),
+    Case("network-describe", "describe netpol closed"),
+    Case("slice", "apply -f -", stdin=SLICE),
+    Case("slice-get", "get endpointslices shop-1"),
+    Case("slice-yaml", "get endpointslice shop-1 -o yaml"),
+    Case("lease", "apply -f -", stdin=LEASE),
+    Case("lease-get", "get lease leader"),
+    Case("hook", "apply -f -", stdin=HOOK),
+    Case("hook-get", "get validatingwebhookconfigurations hook -o yaml"),
+    Case("service-yaml", "get svc shop -o yaml --show-managed-fields"),
+    Case("service-describe", "describe svc web", compare=False, why="addresses of the cluster"),
+    Case("service-node-port", "create service nodeport np --tcp=80 --node-port=30123"),
+    Case("service-taken-port", "create service nodeport np2 --tcp=80 --node-port=30123", code=1),
+    Case("service-low-port", "create service nodeport np3 --tcp=80 --node-port=99", code=1),
+    Case("service-external", "create service externalname ext --external-name=example.org"),
+    Case("service-list", "get svc np ext kubernetes"),
+    Case(
+        "service-address",
+        'patch svc np --type merge -p \'{"spec":{"clusterIP":"10.96.77.77","clusterIPs":null}}\'',
+        code=1,
+    ),
+    Case("service-bad-ports", 'patch svc np --type merge -p \'{"spec":{"ports":[]}}\'', code=1),
+    Case("role-yaml", "get role reader -o yaml --show-managed-fields"),
+    Case("role-describe", "describe role reader"),
+    Case("binding-wide", "get rolebinding readers -o wide"),
+    Case("binding-change", 'patch rolebinding readers --type merge -p \'{"roleRef":{"name":"x"}}\'', code=1),
+    Case("clusterrole-view", "get clusterrole view -o yaml", compare=False, why="roles of groups that are not served"),
+    Case("clusterrolebindings", "get clusterrolebinding cluster-admin -o wide"),
+    Case("escalate", "create role big --verb=* --resource=* --as=system:serviceaccount:default:robot", code=1),
+    Case("quota-get", "get quota"),
+    Case("quota-describe", "describe quota q"),
+    Case("pdb-get", "get pdb"),
+    Case("pdb-yaml", "get pdb p -o yaml"),
+    Case("job-get", "get job"),
+    Case("job-yaml", "get job once -o yaml"),
+    Case("job-describe", "describe job once"),
+    Case("job-change", 'patch job once --type merge -p \'{"spec":{"completions":3}}\'', code=1),
+    Case("job-suspend", 'patch job once --type merge -p \'{"spec":{"suspend":true}}\''),
+    Case("job-from", "create job once-more --from=cronjob/daily"),
+    Case("cronjob-yaml", "get cronjob daily -o yaml"),
+    Case("cronjob-bad", 'patch cronjob daily --type merge -p \'{"spec":{"schedule":"x"}}\'', code=1),
+    Case("hpa-v1", "get hpa.v1.autoscaling web -o yaml"),
+    Case("hpa-v2", "get hpa.v2.autoscaling web -o yaml"),
+    Case("hpa-describe", "describe hpa web"),
+    Case("ingress-yaml", "get ingress front -o yaml"),
+    Case("ingress-describe", "describe ingress front"),
+    Case("priorities", "get priorityclass"),
+    Case("accounts", "get sa"),
+    Case("account-yaml", "get sa robot -o yaml"),
+    Case("secret-describe", "describe secret keys"),
+    Case("secret-change", 'patch secret keys --type merge -p \'{"type":"x"}\'', code=1),
+    Case("config-describe", "describe cm settings"),
+    Case("config-immutable", "patch cm settings --type merge -p '{\"immutable\":true}'"),
+    Case("config-immutable-change", 'patch cm settings --type merge -p \'{"data":{"x":"y"}}\'', code=1),
+    Case("config-many", "get cm,secret,sa -o name", compare=False, why="generated names"),
+    Case("sort-by", "get svc --sort-by=.metadata.name -o name"),
+    Case("custom-columns", "get deploy -o custom-columns=N:.metadata.name,R:.spec.replicas"),
+    Case("describe-namespace", "describe ns default"),
+    Case("get-raw-table", "get --raw /api/v1/nodes?limit=500", compare=False, why="order of fields"),
+    Case("rollout-history", "rollout history deploy/web"),
+    Case("rollout-undo", "rollout undo deploy/web", code=1),
+    Case("api-resources-core", "api-resources --api-group= -o name", compare=False, why="the real one serves more"),
+    Case("drain-dry", "drain n1 --dry-run=server"),
+    Case("node-delete", "delete node n1"),
     Case("delete-foreground", "delete deploy shop --cascade=foreground --timeout=20s"),
     Case("delete-orphan", "delete deploy web --cascade=orphan --timeout=20s"),
     Case("delete-selector", "delete cm -l tier=back", compare=False, why="a generated name"),

@@ -68,6 +68,7 @@ _SUBSTITUTIONS = (
     (r"\b\d+(\.\d+)?m?s\b", "AGE"),
     (r"\b\d+m\d+s\b", "AGE"),
     (r"\b10\.\d+\.\d+\.\d+\b", "ADDRESS"),
+    (r"kube-api-access-\w{5}", "kube-api-access-RANDOM"),
     (r" +\n", "\n"),
     (r" {2,}", "  "),
 )

@@ -44,13 +44,18 @@ def controllers(hub: Hub) -> list[Part]:
         claimer.note(key, why)
         claims.queue.add(key, low=initial)
 
-    keeper = Controller("policy", PolicyKeeper(hub, policies, look_at), workers=2, needs=needs)
+    reconciler = PolicyKeeper(hub, policies, look_at)
+    keeper = Controller("policy", reconciler, workers=2, needs=needs)
 
     def policy_changed(change: Change) -> None:
         old, new = change.old, change.new
         if new is None:
             return
         if old is None or old.meta.generation != new.meta.generation or old.labels != new.labels:
+            if change.initial:
+                reconciler.found.add(new.key)
+            else:
+                reconciler.found.discard(new.key)
             keeper.queue.add(new.key, low=change.initial)
 
     for informer in policies.informers:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hansa.api import names, scheme
 from hansa.api.item import Item
@@ -33,11 +33,13 @@ def policy_ids(item: Item) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class PolicyKeeper:
-    """`look_at` has a template looked at by the claimer."""
+    """`look_at` has a template looked at by the claimer; `found` are policies that were there when we started, and of
+    which nobody knows that they have changed."""
 
     hub: Hub
     policies: Policies
     look_at: Callable[[TemplateKey, Why], None]
+    found: set[Key] = field(default_factory=set[Key])
 
     async def reconcile(self, key: Key) -> Requeue | None:
         item = self.hub.cache.informer(policy_resource(key)).store.get(key)
@@ -52,6 +54,9 @@ class PolicyKeeper:
             return None  # the write brings it back here
         await self._drop_unmatched(policy)
         why = Why.KARMADA if policy.lazy else Why.USER
+        if key in self.found:
+            self.found.discard(key)
+            why = Why.FOUND
         for resource, template in self._claimed(policy):
             self.look_at(TemplateKey(resource, template.meta.namespace, template.meta.name), why)
         for resource, template in self._selected(policy):

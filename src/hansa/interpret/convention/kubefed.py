@@ -231,7 +231,7 @@ def _with_node_ports(wanted: list[Any], live: list[Any]) -> list[Any]:
 
 
 def _port_identity(port: Json) -> tuple[Any, ...]:
-    # the member fills in the protocol; where it is left out, KubeFed finds no match and the member's server keeps the port
+    # the member fills in the protocol; without it KubeFed finds no match and leaves the port to the member's server
     return (port.get("name") or "", port.get("protocol") or "TCP", port.get("port"))
 
 
