@@ -41,8 +41,7 @@ class Cache:
     def informer(self, resource: Resource) -> Informer:
         """The informer for `resource`, started now if it is the first time."""
         found = self._informers.get(resource)
-        task = self._tasks.get(resource)
-        if found is None or task is None or task.done():
+        if found is None:
             labels = self._labels(resource) if self._labels else ""
             found = Informer(
                 self.client,
@@ -52,8 +51,15 @@ class Cache:
                 gate=self._gate,
             )
             self._informers[resource] = found
-            self._tasks[resource] = asyncio.create_task(found.run(), name=f"informer {resource.group_resource}")
+            self._start(found)
+        elif self._tasks[resource].done() and found.restarts():
+            # the kind had gone: whoever subscribed, and what was indexed, holds for the kind that came back
+            self._start(found)
         return found
+
+    def _start(self, informer: Informer) -> None:
+        resource = informer.resource
+        self._tasks[resource] = asyncio.create_task(informer.run(), name=f"informer {resource.group_resource}")
 
     def started(self, resource: Resource) -> Informer | None:
         """The informer when it runs, without starting it."""

@@ -28,6 +28,9 @@ SHORT_WATCH_SECONDS = 1.0
 # let others run after so many items in one go
 ITEMS_AT_ONCE = 200
 
+RESTART_SECONDS = 5.0
+"""How long a kind that is gone is not asked for again."""
+
 
 class Change(NamedTuple):
     """What happened to one object. `old` is None when it is new, `new` is None when it is gone.
@@ -92,6 +95,7 @@ class Informer:
         self._page_size = PAGE_SIZE
         self._subscribers: list[Subscriber] = []
         self._settled = asyncio.Event()
+        self._ended_at = 0.0
 
     @property
     def synced(self) -> bool:
@@ -114,18 +118,32 @@ class Informer:
 
         return unsubscribe
 
+    def restarts(self) -> bool:
+        """Get ready for another `run` after one that has ended, unless it ended just now: a kind that is gone would
+        otherwise be asked for at every look at its store."""
+        if asyncio.get_running_loop().time() < self._ended_at + RESTART_SECONDS:
+            return False
+        self.state = State.SYNCING
+        self._settled.clear()
+        return True
+
     async def run(self) -> None:
+        end = State.STOPPED
         try:
             await self._follow()
+            end = State.GONE
         finally:
-            if self.state is not State.GONE:
-                self.state = State.STOPPED
+            self.state = end
+            self._ended_at = asyncio.get_running_loop().time()
             self._settled.set()
 
     # -- within ------------------------------------------------------------------------------------------------------
 
     async def _follow(self) -> None:
-        """List and watch in turns. `version` is how far the store is; None means that only a list can tell."""
+        """List and watch in turns, until the kind is gone.
+
+        `version` is how far the store is; None means that only a list can tell.
+        """
         version: str | None = None
         while True:
             try:
@@ -145,7 +163,6 @@ class Informer:
             except NotFound as error:
                 if await self._is_gone():
                     log.info("kind is gone", extra=self._about())
-                    self.state = State.GONE
                     return
                 version = None
                 wait = self._failed(error)

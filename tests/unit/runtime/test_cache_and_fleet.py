@@ -75,8 +75,11 @@ def test_a_kind_that_goes_is_gone_and_not_empty() -> None:
         assert deleted == []
         server.served = True
         again = cache.informer(CM)
-        assert again is not informer
+        assert again is informer  # with its subscribers and indexes
         assert await again.wait_synced()
+        server.delete("b")
+        await asyncio.sleep(1)
+        assert [change.item.meta.name for change in deleted] == ["b"]
         await cache.close()
 
     virtual_time.run(story())
