@@ -64,7 +64,7 @@ _SUBSTITUTIONS = (
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME"),
     (r"resourceVersion(\"?): ?\"\d+\"", r"resourceVersion\1: VERSION"),
     (r"\b127\.0\.0\.1:\d+", "SERVER"),
-    (r"(?m)^(CreationTimestamp: ).*$", r"\1 TIME"),
+    (r"(?m)^(CreationTimestamp: |Created on: ).*$", r"\1 TIME"),
     (r"\b\d+(\.\d+)?m?s\b", "AGE"),
     (r"\b\d+m\d+s\b", "AGE"),
     (r"\b10\.\d+\.\d+\.\d+\b", "ADDRESS"),

@@ -1,7 +1,7 @@
 """Create, update and patch: the way of an object from a request's body into the store.
 
-The order is kube-apiserver's: decode, defaults, mutating admission, what the server owns, validation, allocation,
-managed fields, validating admission, storage. A write that changes nothing stores nothing.
+The order is kube-apiserver's: decode, defaults, managed fields, mutating admission, what the server owns, validation,
+allocation, validating admission, storage. A write that changes nothing stores nothing.
 """
 
 from __future__ import annotations
@@ -61,6 +61,8 @@ class Writes:
         self._check_definition(call, obj)
         self._stamp(call, obj)
         self._default(call, obj)
+        if not applied:
+            tracking.created(call, obj, rfc3339(context.clock.now()))
         obj = self._mutated(
             call, await context.admission.mutate(self._admission(call, "CREATE", obj, None, dry_run)), obj
         )
@@ -73,8 +75,6 @@ class Writes:
             raise faults.already_exists(served.resource, name)
         self._refuse_escalation(call, obj, None)
         allocated = self._allocate(call, obj, None, dry_run)
-        if not applied:
-            tracking.created(call, obj, rfc3339(context.clock.now()))
         try:
             verdict = await context.admission.validate(self._admission(call, "CREATE", obj, None, dry_run))
             self._admitted(call, verdict, obj)
@@ -155,6 +155,10 @@ class Writes:
         _keep_system_fields(obj, old)
         forgets = is_reset(meta.get("managedFields"))  # typed decoding tells no empty list from none
         self._default(call, obj)
+        if not applied:
+            if forgets:
+                obj["metadata"]["managedFields"] = []
+            tracking.updated(call, obj, old, rfc3339(context.clock.now()))
         obj = self._mutated(
             call, await context.admission.mutate(self._admission(call, "UPDATE", obj, old, dry_run)), obj
         )
@@ -164,10 +168,6 @@ class Writes:
         self._refuse(call, target.name, self._faults_of_update(served, obj, old, target.subresource))
         self._refuse_escalation(call, obj, old)
         allocated = self._allocate(call, obj, old, dry_run)
-        if not applied:
-            if forgets:
-                obj["metadata"]["managedFields"] = []
-            tracking.updated(call, obj, old, rfc3339(context.clock.now()))
         verdict = await context.admission.validate(self._admission(call, "UPDATE", obj, old, dry_run))
         self._admitted(call, verdict, obj)
         current = context.entry(served, target.namespace, target.name)

@@ -31,6 +31,9 @@ def _default(obj: Json) -> None:
     strategy = spec["updateStrategy"]
     if "type" not in strategy:
         strategy["type"] = "RollingUpdate"
+    # the real one keeps the count in a field of its own, which always comes back as the annotation
+    annotations = obj["metadata"].setdefault("annotations", {})
+    annotations.setdefault(_TEMPLATE_GENERATION, "0")
     if strategy["type"] == "RollingUpdate":
         rolling = strategy.setdefault("rollingUpdate", {})
         rolling.setdefault("maxUnavailable", 1)

@@ -28,7 +28,12 @@ _CLUSTER_KINDS_NAMESPACES = ("", "default", "kube-system")
 def convert(obj: Json, gvk: GVK) -> Json:
     """The same event under the other group's field names."""
     names = _TO_OLD if gvk.group == "" else _TO_NEW
-    return {names.get(key, key): value for key, value in obj.items()} | {"apiVersion": gvk.api_version}
+    found = {names.get(key, key): value for key, value in obj.items()} | {"apiVersion": gvk.api_version}
+    if gvk == _NEW:
+        for field in ("reportingController", "reportingInstance"):
+            if not found.get(field):
+                found.pop(field, None)
+    return found
 
 
 def _old(obj: Json) -> Json:
