@@ -1,0 +1,13 @@
+"""Options of the tests that start real processes."""
+
+import pytest
+
+
+def pytest_addoption(parser):
+    parser.addoption("--kills", type=int, default=3, help="how often a federation is killed under load")
+    parser.addoption("--seed", type=int, default=None, help="seed of the random moments; default: a fresh one")
+
+
+@pytest.fixture
+def kills(request):
+    return request.config.getoption("--kills")
