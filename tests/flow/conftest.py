@@ -22,7 +22,8 @@ from hansa.control import pipeline
 from hansa.control.context import Context, Options
 from hansa.control.interpreter import Interpreter
 from hansa.control.place.placer import Placer
-from hansa.dialect import karmada
+from hansa.dialect import karmada, kubefed
+from hansa.dialect.kubefed import types as kubefed_types
 from hansa.interpret.convention.karmada import KARMADA
 from hansa.interpret.convention.kubefed import KUBEFED
 from hansa.kube.client import Client
@@ -91,7 +92,7 @@ class Wire(InProcessTransport):
 
 
 class ControlPlane:
-    """The Karmada dialect and the pipeline, as one process runs them."""
+    """The dialects and the pipeline, as one process runs them."""
 
     def __init__(self, federation: Federation) -> None:
         self.wire = Wire("hub", federation.servers["hub"])
@@ -116,6 +117,8 @@ class ControlPlane:
         placer = Placer(self.cache)
         hub = karmada.Hub(client, self.cache, self.recorder, federation.clock, interpret, placer.decide)
         self.parts = [*pipeline.controllers(context, placer), *karmada.controllers(hub)]
+        if federation.speaks_kubefed:
+            self.parts += kubefed.controllers(kubefed.Hub(client, self.cache, self.recorder, federation.clock))
         self._tasks = [asyncio.create_task(part.run(), name=part.name) for part in self.parts]
 
     def _connect(self, cluster: Cluster, secret: Mapping[str, bytes]) -> Client:
@@ -153,8 +156,9 @@ class ControlPlane:
 class Federation:
     """Servers by name; `hub` is among them. The users' own clients are not counted."""
 
-    def __init__(self, clock: LoopClock, servers: dict[str, Embedded]) -> None:
+    def __init__(self, clock: LoopClock, servers: dict[str, Embedded], *, speaks_kubefed: bool = False) -> None:
         self.clock = clock
+        self.speaks_kubefed = speaks_kubefed
         self.servers = servers
         self.clients = {name: Client(Wire(name, server), qps=0) for name, server in servers.items()}
         self.hub = self.clients["hub"]
@@ -253,21 +257,37 @@ def server_keys() -> Keys:
     return Keys.fresh("test", SystemClock())
 
 
-@pytest.fixture
-async def federation(server_keys: Keys) -> AsyncGenerator[Federation, None]:
-    """A hub and three servers that are not joined yet."""
+@asynccontextmanager
+async def running(keys: Keys, crds: Sequence[Json], *, speaks_kubefed: bool) -> AsyncGenerator[Federation, None]:
     clock = LoopClock()
     servers: dict[str, Embedded] = {}
     for name in ("hub", "member1", "member2", "member3"):
-        crds = all_crds() if name == "hub" else []
-        servers[name] = await start_embedded(name, clock=clock, extra_crds=crds, keys=server_keys)
+        definitions = crds if name == "hub" else []
+        servers[name] = await start_embedded(name, clock=clock, extra_crds=definitions, keys=keys)
     hub = Client(Wire("hub", servers["hub"]), qps=0)
-    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "karmada-cluster"}}
-    await hub.create(scheme.NAMESPACES, namespace)
-    built = Federation(clock, servers)
+    for name in ("karmada-cluster", "kube-federation-system"):
+        await hub.create(scheme.NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    built = Federation(clock, servers, speaks_kubefed=speaks_kubefed)
     try:
         yield built
     finally:
         await built.plane.stop()
         for server in servers.values():
             await server.stop()
+
+
+@pytest.fixture
+async def federation(server_keys: Keys) -> AsyncGenerator[Federation, None]:
+    """A hub and three servers that are not joined yet."""
+    async with running(server_keys, all_crds(), speaks_kubefed=False) as built:
+        yield built
+
+
+@pytest.fixture
+async def kubefed_federation(server_keys: Keys) -> AsyncGenerator[Federation, None]:
+    """The same, with KubeFed's controllers and default types beside Karmada's."""
+    enabled = kubefed_types.enablements(kubefed_types.DEFAULT_TYPES)
+    crds = [*all_crds(), *(one.crd for one in enabled)]
+    async with running(server_keys, crds, speaks_kubefed=True) as built:
+        await built.apply(*(one.type_config for one in enabled))
+        yield built

@@ -180,6 +180,8 @@ def _retain(manifest: Json, live: Json, work: ObjectMeta) -> Json:
             return _retain_service(retained, live, rules)
         case "ServiceAccount":
             return _retain_account(retained, live, rules)
+        case "Namespace" if "spec" in live and _open(rules, "/spec"):
+            return {**retained, "spec": live["spec"]}  # the server's own finalizer
         case _:
             return (
                 _retain_replicas(retained, live)
