@@ -50,7 +50,7 @@ def config_map(name: str, **data: str) -> dict[str, object]:
 
 async def until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
     async with asyncio.timeout(seconds):
-        while not holds():  # noqa: ASYNC110 (processes and sockets set no events)
+        while not holds():
             await asyncio.sleep(0.05)
 
 

@@ -115,7 +115,7 @@ async def test_processes_end_with_a_parent_that_is_killed(tmp_path: Path, binari
 
         asyncio.run(main())
     """)
-    parent = subprocess.Popen(  # noqa: ASYNC220  it must be killed as a whole, without this loop's help
+    parent = subprocess.Popen(
         [sys.executable, "-c", program, str(tmp_path)],
         stdout=subprocess.PIPE,
         env=os.environ | {"KUBE_BIN": str(binaries.directory)},

@@ -1,12 +1,19 @@
-"""The official Python client and lightkube cannot tell either."""
+"""The official Python client, lightkube and kopf cannot tell either."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import warnings
 from pathlib import Path
 
 from tests.wire.kubectl_server import embedded_server
+
+from hansa.api.scheme import CONFIGMAPS
+from hansa.apiserver.embedded import ADMIN
+from hansa.app.inprocess import InProcessTransport
+from hansa.kube.client import Client
 
 
 async def test_the_official_python_client(tmp_path: Path) -> None:
@@ -61,3 +68,42 @@ async def test_lightkube(tmp_path: Path) -> None:
             break
         await client.delete(ConfigMap, "b", namespace="default")
         await client.close()
+
+
+OPERATOR = """
+import kopf
+
+@kopf.on.startup()
+def quiet(settings, **_):
+    settings.posting.enabled = False
+
+@kopf.on.create("", "v1", "configmaps", labels={"operated": "yes"})
+def greet(body, patch, **_):
+    patch.setdefault("data", {})["greeting"] = f"hello {body['data']['name']}"
+"""
+
+
+async def test_a_kopf_operator_of_ten_lines(tmp_path: Path) -> None:
+    program = tmp_path / "operator.py"
+    program.write_text(OPERATOR)
+    async with embedded_server(tmp_path) as (embedded, _, kubeconfig):
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "kopf", "run", "--namespace=default", "--standalone", str(program)),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env=os.environ | {"KUBECONFIG": str(kubeconfig), "HOME": str(tmp_path)},
+        )
+        try:
+            hub = Client(InProcessTransport("test", embedded, user=ADMIN), qps=0)
+            meta = {"name": "guest", "namespace": "default", "labels": {"operated": "yes"}}
+            await hub.create(
+                CONFIGMAPS, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"name": "world"}}
+            )
+            async with asyncio.timeout(60):
+                while "greeting" not in (found := (await hub.get(CONFIGMAPS, "guest", "default")).json()["data"]):
+                    await asyncio.sleep(0.2)
+            assert found == {"name": "world", "greeting": "hello world"}
+        finally:
+            process.terminate()
+            output, _ = await process.communicate()
+            print(output.decode())

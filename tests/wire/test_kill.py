@@ -202,7 +202,7 @@ async def kill_under_load(folder, hub, ledger, rng):
     os.kill(folder.owner(), signal.SIGKILL)
     async with asyncio.timeout(40):
         await working
-    while folder.owner() is not None:  # noqa: ASYNC110  the lock of another process
+    while folder.owner() is not None:
         await asyncio.sleep(0.02)
     return load.writes
 
@@ -222,7 +222,7 @@ async def story(folder, kills, rng):
         # a second kill, with nothing under way: whatever is there must stay as it is
         before = {name: await fingerprint(member) for name, member in members.items()}
         os.kill(folder.owner(), signal.SIGKILL)
-        while folder.owner() is not None:  # noqa: ASYNC110  the lock of another process
+        while folder.owner() is not None:
             await asyncio.sleep(0.02)
         await close(hub, *members.values())
         hub, members = await start(folder)
