@@ -20,7 +20,7 @@ import aiohttp
 import yaml
 
 from hansa.app import detached
-from hansa.app.state import StateFolder, free_ports
+from hansa.app.state import StateFolder
 from hansa.dialect.kubefed import types
 from hansa.install.init import init
 from hansa.install.join import JoinRequest, join
@@ -28,6 +28,7 @@ from hansa.kube import config
 from hansa.kube.client import Client
 from hansa.kube.http import HttpTransport
 from hansa.rig.federation import RealFederation
+from hansa.rig.ports import free_ports
 from hansa.sim.member import SimulatedMember
 
 MEMBERS = ("member1", "member2", "member3")
@@ -124,7 +125,7 @@ async def real(directory: Path) -> AsyncGenerator[Rig, None]:
             request = JoinRequest(name, reached.server, ca_data=reached.ca_data or b"")
             await join(hub, clients[name], request, _say)
             kubelets.append(asyncio.create_task(SimulatedMember(name, clients[name], controllers=False).run()))
-        (port,) = free_ports(1, set())
+        (port,) = free_ports(1)
         process = _run(kubeconfig, port, directory / "run.log")
         health = f"http://127.0.0.1:{port}"
         await _ready(health)

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hansa.app.state import free_ports
 from hansa.rig.binaries import MissingBinaries, find_binaries
 from hansa.rig.federation import RealFederation
+from hansa.rig.ports import free_ports
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 DEADLINE_SECONDS = 60
@@ -59,7 +59,7 @@ class Kubectl:
 @contextlib.contextmanager
 def running(kubeconfig, log):
     """`hansa run`, ready."""
-    health, webhook = free_ports(2, set())
+    health, webhook = free_ports(2)
     command = [
         *(sys.executable, "-m", "hansa.cli", "run", "--kubeconfig", kubeconfig, "--context", "hub"),
         *("--health-address", f"127.0.0.1:{health}", "--webhook-address", f"127.0.0.1:{webhook}"),

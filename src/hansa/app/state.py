@@ -9,13 +9,13 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import socket
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from hansa.kube.errors import ConfigError
+from hansa.rig.ports import reserve
 
 DEFAULT_DIRECTORY = Path("~/.hansa/default")
 HUB = "hub"
@@ -128,12 +128,11 @@ class StateFolder:
 
     def ports(self, names: Sequence[str]) -> dict[str, int]:
         """One loopback port for each name, the same ones for as long as the folder lives."""
-        ports: dict[str, int] = self._read("ports.json") or {}
-        missing = [name for name in names if name not in ports]
-        if missing:
-            ports.update(zip(missing, free_ports(len(missing), set(ports.values())), strict=True))
-            self._write("ports.json", ports)
-        return {name: ports[name] for name in names}
+        path = self.directory / "ports.json"
+        try:
+            return reserve(path, names)
+        except ValueError as error:
+            raise self._damaged(path, error) from error
 
     # -- files ---------------------------------------------------------------------------------------------------
 
@@ -153,28 +152,10 @@ class StateFolder:
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            raise ConfigError(
-                f"{self.directory / name} cannot be read: {error}. "
-                f"`hansa down --purge --dir {self.directory}` starts anew."
-            ) from error
+            raise self._damaged(self.directory / name, error) from error
+
+    def _damaged(self, path: Path, error: Exception) -> ConfigError:
+        return ConfigError(f"{path} cannot be read: {error}. `hansa down --purge --dir {self.directory}` starts anew.")
 
     def _write(self, name: str, content: dict[str, Any]) -> None:
         self.write_private(self.directory / name, json.dumps(content, indent=1, sort_keys=True).encode() + b"\n")
-
-
-def free_ports(count: int, taken: set[int]) -> list[int]:
-    """Loopback TCP ports that nobody listens on now. All are held open together, so none comes twice."""
-    held: list[socket.socket] = []
-    found: list[int] = []
-    try:
-        while len(found) < count:
-            candidate = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-            candidate.bind(("127.0.0.1", 0))
-            held.append(candidate)
-            port = candidate.getsockname()[1]
-            if port not in taken:
-                found.append(port)
-    finally:
-        for candidate in held:
-            candidate.close()
-    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from hansa.kube.errors import ConfigError
@@ -21,7 +21,7 @@ def reserve(file: Path, names: Sequence[str]) -> dict[str, int]:
     ports: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
     missing = [name for name in names if name not in ports]
     if missing:
-        ports.update(zip(missing, _free(len(missing), set(ports.values())), strict=True))
+        ports.update(zip(missing, free_ports(len(missing), set(ports.values())), strict=True))
         temporary = file.with_suffix(".new")
         temporary.write_text(json.dumps(ports, indent=1, sort_keys=True) + "\n")
         temporary.replace(file)
@@ -42,7 +42,8 @@ async def wait_free(ports: Iterable[int], *, seconds: float = 15.0) -> None:
         await asyncio.sleep(0.1)
 
 
-def _free(count: int, taken: set[int]) -> list[int]:
+def free_ports(count: int, taken: Collection[int] = ()) -> list[int]:
+    """Ports that nobody listens on now, none of `taken`."""
     held: list[socket.socket] = []
     found: list[int] = []
     try:

@@ -4,8 +4,9 @@ import stat
 
 import pytest
 
-from hansa.app.state import FederationSpec, StateFolder, free_ports
+from hansa.app.state import FederationSpec, StateFolder
 from hansa.kube.errors import ConfigError
+from hansa.rig.ports import free_ports
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def test_ports_stay_the_same(folder):
 
 
 def test_free_ports_can_be_listened_on():
-    ports = free_ports(5, set())
+    ports = free_ports(5)
     assert len(set(ports)) == 5
     for port in ports:
         with socket.socket() as listener:
