@@ -34,7 +34,8 @@ _RBAC = "rbac.authorization.k8s.io"
 def namespaces() -> list[Json]:
     """Namespaces that the control plane and joined clusters need."""
     wanted = (names.HANSA_NAMESPACE, names.CLUSTER_NAMESPACE, names.KUBEFED_NAMESPACE)
-    return [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in wanted]
+    labels = {names.SYSTEM_LABEL: "true"}
+    return [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": n, "labels": labels}} for n in wanted]
 
 
 def account() -> Json:
