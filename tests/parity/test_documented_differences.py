@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-
 from tests.wire.kubectl_cases import CASES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "api-server.md").read_text()
