@@ -37,7 +37,7 @@ bench: $(STAMP)
 	$(BIN)/python -m bench
 
 chaos: $(STAMP)
-	$(BIN)/pytest tests/wire/test_kill.py --kills 50
+	$(BIN)/pytest tests/wire/test_kill.py --kills 50 -s
 
 gen: $(STAMP)
 	$(BIN)/python tools/gen.py crds
