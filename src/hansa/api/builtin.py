@@ -1,6 +1,6 @@
 """Kubernetes' own kinds: what discovery says of them, and their schemas, as a real API server publishes them.
 
-The data is distilled by `tools/distill.py`. Schemas refer to each other by `$ref: #/definitions/NAME`.
+The data is distilled by `tools/distil/openapi.py`. Schemas refer to each other by `$ref: #/definitions/NAME`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Distil what the embedded API server must know of built-in kinds from a real kube-apiserver.
 
 Writes `src/hansa/api/builtin.json.gz`: the resources of discovery with the columns of their tables, and the schemas of
-OpenAPI v3 (structure, merge keys, list types; no prose). Run after `make kube`:  python tools/distill.py
+OpenAPI v3 (structure, merge keys, list types; no prose). Run after `make kube`:  python tools/distil/openapi.py
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import msgspec
 from hansa.rig.binaries import find_binaries
 from hansa.rig.cluster import API_ONLY, RealCluster
 
-OUTPUT = Path(__file__).parent.parent / "src" / "hansa" / "api" / "builtin.json.gz"
+OUTPUT = Path(__file__).parents[2] / "src" / "hansa" / "api" / "builtin.json.gz"
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 # what federations have no use for, and what only a real server can do

@@ -1,6 +1,6 @@
 """Distil Kubernetes' protobuf messages into `src/hansa/apiserver/protobuf.json.gz`: field numbers, JSON names, types.
 
-    python tools/gen/proto_fields.py ~/go/pkg/mod/k8s.io 0.37.2
+    python tools/distil/proto_fields.py ~/go/pkg/mod/k8s.io 0.37.2
 
 Numbers and types are those of the `.proto` files, JSON names those of the Go struct tags: they differ for a few fields.
 The format is described in `apiserver/protobuf.py`.

@@ -1,6 +1,6 @@
 """Distil how Kubernetes' Go types read and write JSON into `src/hansa/apiserver/builtin/shapes.json.gz`.
 
-    python tools/gen/go_shapes.py ~/go/pkg/mod/k8s.io 0.37.2
+    python tools/distil/go_shapes.py ~/go/pkg/mod/k8s.io 0.37.2
 
 OpenAPI documents do not say which fields are left out when empty, which always appear, and which tell null from zero;
 the struct tags do. Only names, types and tags are read: no prose. The format is described in `builtin/shape.py`.
