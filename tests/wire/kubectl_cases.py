@@ -548,8 +548,6 @@ CASES: tuple[Case, ...] = (
         "service-address",
         'patch svc np --type merge -p \'{"spec":{"clusterIP":"10.96.77.77","clusterIPs":null}}\'',
         code=1,
-        compare=False,
-        why="which faults are named",
     ),
     Case("service-bad-ports", 'patch svc np --type merge -p \'{"spec":{"ports":[]}}\'', code=1),
     Case("role-yaml", "get role reader -o yaml --show-managed-fields"),

@@ -423,6 +423,8 @@ def _keep_allocated(spec: Json, before: Json) -> None:
             spec["clusterIPs"] = list(before.get("clusterIPs") or [])
         elif spec.get("clusterIP") == before.get("clusterIP") and not spec.get("clusterIPs"):
             spec["clusterIPs"] = list(before.get("clusterIPs") or [])
+        elif spec.get("clusterIP") and not spec.get("clusterIPs"):
+            spec["clusterIPs"] = [spec["clusterIP"]]
     if all(type_ in ("NodePort", "LoadBalancer") for type_ in types):
         known = {(p.get("protocol"), p.get("port")): p.get("nodePort") for p in before.get("ports") or ()}
         taken = {port.get("nodePort") for port in spec.get("ports") or ()}
