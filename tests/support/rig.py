@@ -1,0 +1,283 @@
+"""What a scenario runs on: a hub and three joined members, either embedded in virtual time or real processes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import copy
+from abc import abstractmethod
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from tests.support.federation import Federation, running
+
+from hansa.api import names, scheme
+from hansa.api.crd import all_crds
+from hansa.api.meta import GVK, Json, Resource
+from hansa.apiserver.embedded import Keys
+from hansa.app.admission import plug
+from hansa.kube import config
+from hansa.kube.client import Client, PatchKind
+from hansa.kube.discovery import NoMatch
+from hansa.kube.errors import ApiError, Conflict, NotFound
+from hansa.kube.http import HttpTransport
+from hansa.sim.member import SimulatedMember
+
+Check = Callable[[], Awaitable[None]]
+MEMBERS = ("member1", "member2", "member3")
+LOCATION = {"location": "CHN", "sync-mode": "Push"}
+"""Labels of every member, as Karmada's own end-to-end suite sets them."""
+POLL_SECONDS = 0.25
+
+
+class Rig:
+    """The scenario's view of a federation. `namespace` is its own, and exists in every member."""
+
+    def __init__(self, clients: Mapping[str, Client], scenario: str) -> None:
+        self.clients = dict(clients)
+        self.hub = self.clients["hub"]
+        self.members = list(MEMBERS)
+        self.namespace = f"e2e-{scenario}"
+        self._scenario = scenario
+        self._labels: dict[str, dict[str, str]] = {}
+
+    def name(self, stem: str) -> str:
+        """A name that no other scenario uses, for objects outside the namespace."""
+        return f"{stem}-{self._scenario}"
+
+    # -- objects ------------------------------------------------------------------------------------------------------
+
+    async def apply(self, *objects: Json, server: str = "hub") -> None:
+        """Create, or replace what is there; labels and annotations that are not given stay."""
+        for obj in objects:
+            await self._apply(obj, server)
+
+    async def patch(
+        self,
+        resource: Resource,
+        name: str,
+        patch: Json | list[Json],
+        namespace: str | None = None,
+        *,
+        server: str = "hub",
+        kind: PatchKind = PatchKind.MERGE,
+        subresource: str | None = None,
+    ) -> Json:
+        client = self.clients[server]
+        return (await client.patch(resource, name, namespace, patch, kind=kind, subresource=subresource)).json()
+
+    async def delete(self, resource: Resource, name: str, namespace: str | None = None, *, server: str = "hub") -> None:
+        await self.clients[server].delete(resource, name, namespace)
+
+    async def get(self, server: str, resource: Resource, name: str, namespace: str | None = None) -> Json | None:
+        try:
+            return (await self.clients[server].get(resource, name, namespace)).json()
+        except NotFound:
+            return None
+
+    async def list(
+        self, server: str, resource: Resource, namespace: str | None = None, *, labels: str = ""
+    ) -> Sequence[Json]:
+        page = await self.clients[server].list(resource, namespace, labels=labels)
+        return [item.json() for item in page.items]
+
+    async def events(self, name: str, namespace: str | None = None) -> Sequence[Json]:
+        """Of the hub, about objects of that name."""
+        found = await self.list("hub", scheme.EVENTS, namespace or "default")
+        return [event for event in found if event["involvedObject"].get("name") == name]
+
+    async def event(self, reason: str, name: str, namespace: str | None = None, *, kind: str | None = None) -> Json:
+        """Wait for one of that reason; the newest."""
+        seen: list[Json] = []
+
+        async def recorded() -> None:
+            found = await self.events(name, namespace)
+            seen[:] = [
+                event
+                for event in found
+                if event["reason"] == reason and kind in (None, event["involvedObject"].get("kind"))
+            ]
+            assert seen, f"no {reason} for {name}: {[(event['reason'], event['message']) for event in found]}"
+
+        await self.eventually(recorded)
+        return max(seen, key=lambda event: int(event["metadata"]["resourceVersion"]))
+
+    # -- clusters -----------------------------------------------------------------------------------------------------
+
+    async def label_cluster(self, name: str, labels: Mapping[str, str | None]) -> None:
+        """Set labels of a Cluster, None removes one; put back when the scenario ends."""
+        old = (await self.hub.get(scheme.CLUSTERS, name)).json()["metadata"].get("labels", {})
+        self._labels.setdefault(name, old)
+        await self.patch(scheme.CLUSTERS, name, {"metadata": {"labels": dict(labels)}})
+
+    async def where(self, resource: Resource, name: str, namespace: str | None = None) -> Sequence[str]:
+        """The members that hold it now."""
+        return [member for member in self.members if await self.get(member, resource, name, namespace) is not None]
+
+    async def reaches(
+        self, members: Sequence[str], resource: Resource, name: str, namespace: str | None = None
+    ) -> None:
+        """Wait until exactly these members hold it."""
+
+        async def there() -> None:
+            assert await self.where(resource, name, namespace) == sorted(members)
+
+        await self.eventually(there)
+
+    # -- time ---------------------------------------------------------------------------------------------------------
+
+    async def eventually(self, check: Check, seconds: float = 60.0) -> None:
+        """Until `check` passes; its last error when it does not in time."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while True:
+            try:
+                return await check()
+            except (AssertionError, ApiError, KeyError, TypeError, IndexError):
+                if loop.time() > deadline:
+                    raise
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def holds(self, check: Check, seconds: float = 5.0) -> None:
+        """`check` passes now and for so long."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while loop.time() < deadline:
+            await check()
+            await asyncio.sleep(POLL_SECONDS)
+
+    # -- the rigs' own ------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Leave the federation as it was found."""
+
+    async def open(self) -> None:
+        namespace: Json = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}}
+        await self.hub.create(scheme.NAMESPACES, namespace)
+
+        async def synchronised() -> None:
+            for member in self.members:
+                await self.clients[member].get(scheme.NAMESPACES, self.namespace)
+
+        await self.eventually(synchronised)
+
+    async def _apply(self, obj: Json, server: str) -> None:
+        client = self.clients[server]
+        resource = await self._resource(client, obj)
+        metadata = obj["metadata"]
+        for _ in range(10):
+            try:
+                live = (await client.get(resource, metadata["name"], metadata.get("namespace"))).json()
+            except NotFound:
+                await client.create(resource, obj)
+                return
+            kept = live["metadata"]
+            merged = copy.deepcopy(obj)
+            merged["metadata"] = {**kept, **metadata}
+            for part in ("labels", "annotations"):
+                if part in kept or part in metadata:
+                    merged["metadata"][part] = {**kept.get(part, {}), **metadata.get(part, {})}
+            with contextlib.suppress(Conflict):
+                await client.update(resource, merged)
+                return
+        raise AssertionError(f"{metadata['name']} keeps changing")
+
+    async def _resource(self, client: Client, obj: Json) -> Resource:
+        """A kind may have been defined a moment ago."""
+        found: list[Resource] = []
+
+        async def served() -> None:
+            try:
+                found.append(await client.discovery.resource_for(GVK.of(obj["apiVersion"], obj["kind"])))
+            except NoMatch as error:
+                await client.discovery.refresh()
+                raise AssertionError(str(error)) from error
+
+        await self.eventually(served)
+        return found[-1]
+
+
+class EmbeddedRig(Rig):
+    """Everything in this process; nothing is left behind."""
+
+    def __init__(self, federation: Federation, scenario: str) -> None:
+        super().__init__(federation.clients, scenario)
+        self.federation = federation
+
+    async def close(self) -> None:
+        """Nothing survives the process."""
+
+
+class RealRig(Rig):
+    """A federation that other scenarios use too: what was made outside the namespace is taken away at the end."""
+
+    def __init__(self, clients: Mapping[str, Client], scenario: str) -> None:
+        super().__init__(clients, scenario)
+        self._made: list[tuple[str, Resource, str]] = []
+
+    async def _apply(self, obj: Json, server: str) -> None:
+        resource = await self._resource(self.clients[server], obj)
+        made = (server, resource, obj["metadata"]["name"])
+        if not resource.namespaced and made not in self._made:
+            self._made.append(made)
+        await super()._apply(obj, server)
+
+    async def close(self) -> None:
+        for name, labels in self._labels.items():
+            now = (await self.hub.get(scheme.CLUSTERS, name)).json()["metadata"].get("labels", {})
+            back: dict[str, str | None] = {**dict.fromkeys(now), **labels}
+            await self.patch(scheme.CLUSTERS, name, {"metadata": {"labels": back}})
+        for policies in (scheme.PROPAGATION_POLICIES, scheme.OVERRIDE_POLICIES):
+            for policy in await self.list("hub", policies, self.namespace):
+                await self._remove("hub", policies, policy["metadata"]["name"], self.namespace)
+        for server, resource, name in reversed(self._made):
+            await self._remove(server, resource, name)
+        await self._remove("hub", scheme.NAMESPACES, self.namespace)
+        for client in self.clients.values():
+            await client.close()
+
+    async def _remove(self, server: str, resource: Resource, name: str, namespace: str | None = None) -> None:
+        unprotected = {"metadata": {"labels": {names.DELETION_PROTECTED_LABEL: None}}}
+        with contextlib.suppress(NotFound):
+            await self.patch(resource, name, unprotected, namespace, server=server)
+            await self.delete(resource, name, namespace, server=server)
+
+
+@asynccontextmanager
+async def embedded(keys: Keys, scenario: str) -> AsyncGenerator[Rig, None]:
+    """A rig of its own, in virtual time."""
+    async with AsyncExitStack() as stack:
+        federation = await stack.enter_async_context(running(keys, all_crds(), speaks_kubefed=False))
+        plug(federation.servers["hub"].context.admission)
+        for name in MEMBERS:
+            stack.push_async_callback(_ended, asyncio.create_task(_simulate(federation, name)))
+        await federation.join(*MEMBERS, labels=LOCATION)
+        rig = EmbeddedRig(federation, scenario)
+        await rig.open()
+        yield rig
+
+
+async def _simulate(federation: Federation, name: str) -> None:
+    await SimulatedMember(name, federation.clients[name], clock=federation.clock, nodes=1).run()
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def real(kubeconfig: Path, scenario: str) -> AsyncGenerator[Rig, None]:
+    """A scenario's share of a federation that runs."""
+    clients = {
+        name: Client(HttpTransport(config.load(kubeconfig, name)), qps=0, field_manager="scenario")
+        for name in ("hub", *MEMBERS)
+    }
+    rig = RealRig(clients, scenario)
+    await rig.open()
+    try:
+        yield rig
+    finally:
+        await rig.close()
