@@ -31,7 +31,7 @@ kube:
 	tools/kube/build.sh
 
 real: $(STAMP) kube
-	$(BIN)/pytest tests/real
+	$(BIN)/pytest tests/real tests/flow/scenarios --rig real
 
 bench: $(STAMP)
 	$(BIN)/python -m bench

@@ -1,4 +1,4 @@
-"""`hansa up --real`: the federation on real Kubernetes processes, with nodes and pods acted out."""
+"""`hansa up --real`: the federation on real Kubernetes processes, with webhooks served and nodes and pods acted out."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import yaml
 from hansa.api import scheme
 from hansa.api.names import FIELD_MANAGER
 from hansa.app.account import hub_as_account
+from hansa.app.admission import served
 from hansa.app.control_plane import ControlPlane, Settings
 from hansa.app.embedded import SIMULATION, topology
 from hansa.app.state import FederationSpec, StateFolder
@@ -26,6 +27,7 @@ from hansa.kube.errors import ConfigError
 from hansa.kube.http import HttpTransport
 from hansa.rig.cluster import NotReady
 from hansa.rig.federation import RealFederation
+from hansa.rig.ports import HOST
 from hansa.rig.process import ProcessEnded
 from hansa.runtime.clock import SystemClock
 from hansa.sim.member import SimulatedMember
@@ -64,7 +66,10 @@ async def _run(folder: StateFolder, spec: FederationSpec, stack: AsyncExitStack,
         await stack.enter_async_context(_in_background(member.run(), name))
     hub_config = config.load(folder.kubeconfig, "hub")
     account = await hub_as_account(hub_config, qps=0, burst=1)
-    plane = ControlPlane(account, SystemClock(), connect, Settings())
+    clock = SystemClock()
+    url = await stack.enter_async_context(served(account, HOST, folder.ports(["webhook"])["webhook"], clock))
+    say(f"webhooks on {url}")
+    plane = ControlPlane(account, clock, connect, Settings())
     await stack.enter_async_context(plane.running())
     say(f"joining {len(spec.members)} members")
     joined = {item.meta.name for item in (await hub.list(scheme.CLUSTERS)).items}
