@@ -137,11 +137,11 @@ class ControlPlane:
         for wire in (self.wire, *self.members.values()):
             wire.writes.clear()
 
-    async def stop(self) -> None:
+    async def stop(self, *, flush_seconds: float = 2.0) -> None:
         for task in self._tasks:
             task.cancel()
         results = await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.recorder.close()
+        await self.recorder.close(flush_seconds)
         await self.fleet.close()
         await self.cache.close()
         for result in results:
@@ -260,6 +260,6 @@ async def running(keys: Keys, crds: Sequence[Json], *, speaks_kubefed: bool) -> 
     try:
         yield built
     finally:
-        await built.plane.stop()
+        await built.plane.stop(flush_seconds=0.0)
         for server in servers.values():
             await server.stop()
