@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 from tests.wire.kubectl_cases import Case
@@ -64,6 +66,7 @@ _SUBSTITUTIONS = (
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "UID"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME"),
     (r"resourceVersion(\"?): ?['\"]\d+['\"]", r"resourceVersion\1: VERSION"),
+    (r"resourceVersion(\\+)\":\\+\"\d+", r"resourceVersion\1: VERSION"),
     (r"\b127\.0\.0\.1:\d+", "SERVER"),
     (r"(?m)^(CreationTimestamp: |Created on: ).*$", r"\1 TIME"),
     (r"\b\d+(\.\d+)?m?s\b", "AGE"),
@@ -85,9 +88,23 @@ def comparable(text: str) -> str:
 
 def _in_order(text: str) -> str:
     """An object's managed fields in an order of their own: servers sort them by time, which has whole seconds."""
-    if not text.startswith("apiVersion:") or "managedFields:" not in text:
-        return text
-    obj = yaml.safe_load(text)
+    if text.startswith("apiVersion:") and "managedFields:" in text:
+        obj = yaml.safe_load(text)
+        _sort_managers(obj)
+        return yaml.safe_dump(obj, sort_keys=False)
+    return _QUOTED_OBJECT.sub(_requoted, text)
+
+
+_QUOTED_OBJECT = re.compile(r'"\{(?:[^"\\]|\\.)*managedFields(?:[^"\\]|\\.)*\}"')
+
+
+def _requoted(match: re.Match[str]) -> str:
+    """An object that a message quotes."""
+    obj = json.loads(json.loads(match[0]))
+    _sort_managers(obj)
+    return json.dumps(json.dumps(obj, separators=(",", ":")))
+
+
+def _sort_managers(obj: Any) -> None:
     entries = obj.get("metadata", {}).get("managedFields") or []
     entries.sort(key=lambda entry: (entry.get("manager", ""), entry["operation"], entry.get("subresource", "")))
-    return yaml.safe_dump(obj, sort_keys=False)

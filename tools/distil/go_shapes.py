@@ -58,6 +58,9 @@ SCALARS = {
 STRUCT = re.compile(r"^type (\w+) struct \{(.*?)^\}", re.M | re.S)
 EMPTY = re.compile(r"^type (\w+) struct \{\s*\}", re.M)
 ALIAS = re.compile(r"^type (\w+) (?!struct|interface)([\w.\[\]*]+)", re.M)
+INTERNAL = ("PodSpec", "PodTemplateSpec", "EphemeralContainer", "PersistentVolumeClaimSpec", "PersistentVolumeSource")
+"""Internal types of which error messages print whole values."""
+BARE_FIELD = re.compile(r"^\s*(?:(\w+)\s+)?([*\w.\[\]]+)\s*(?://.*)?$")
 FIELD = re.compile(r'^\s*(?:(\w+)\s+)?([*\w.\[\]]+)\s+`json:"([^"]*)"', re.M)
 CONST = re.compile(r'^\s*(?:const\s+)?(\w+)(?:\s+\w+)?\s*=\s*("[^"]*"|-?[0-9]+)(?=\s)', re.M)
 
@@ -79,6 +82,7 @@ class Shapes:
     def __init__(self, packages: dict[str, Package]) -> None:
         self.packages = packages
         self.out: dict[str, Any] = {}
+        self.named: dict[str, dict[str, str]] = {}
 
     def code(self, package: Package, go_type: str) -> str:
         if go_type.startswith("*"):
@@ -142,6 +146,9 @@ class Shapes:
                 continue
             if json_name == "-":
                 continue
+            named = go_type.lstrip("*")
+            if named in package.aliases and self.code(package, named) in ("s", "i", "l"):
+                self.named.setdefault(key, {})[json_name] = f"{package.name.rpartition('/')[2]}.{named}"
             flags = ("o" if "omitempty" in options else "") + ("z" if "omitzero" in options else "")
             entry: list[Any] = [json_name, self.code(package, go_type), flags]
             if default is not None:
@@ -154,6 +161,52 @@ class Shapes:
         if text.startswith("ref("):
             return package.consts[text[4:-1].rpartition(".")[2]]
         return json.loads(text)
+
+
+class Internals:
+    """Kubernetes' internal types have no tags: their fields print by their Go names, all of them.
+
+    A field is `[Go name, name in JSON of the versioned type, code]`; a type that is not internal is coded `j`, and is
+    spread among its neighbours where the Go name is empty.
+    """
+
+    def __init__(self, shapes: Shapes, internal: Package, versioned: Package) -> None:
+        self.shapes, self.internal, self.versioned = shapes, internal, versioned
+        self.out: dict[str, Any] = {}
+
+    def struct(self, name: str) -> list[Any]:
+        if name in self.out:
+            return self.out[name]
+        fields: list[Any] = []
+        self.out[name] = fields
+        tags = self.tags(name)
+        for line in self.internal.structs[name].splitlines():
+            match = BARE_FIELD.match(line)
+            if line.strip().startswith("//") or not match:
+                continue
+            go_name, go_type = match.groups()
+            if go_name is None and go_type == "metav1.ObjectMeta":
+                fields.append(["", "metadata", "j"])
+            elif go_name is None:
+                fields += self.struct(go_type)
+            elif go_name in tags:
+                fields.append([go_name, tags[go_name], self.code(go_type)])
+        return fields
+
+    def tags(self, name: str) -> dict[str, str]:
+        body = self.versioned.structs.get(name, "")
+        return {match[1]: match[3].partition(",")[0] for match in FIELD.finditer(body) if match[1]}
+
+    def code(self, go_type: str) -> str:
+        head = re.match(r"\*|\[\]|map\[[\w.]+\]", go_type)
+        if head and go_type != "[]byte":
+            return {"*": "*", "[]": "["}.get(head[0], "{") + self.code(go_type[head.end() :])
+        if go_type in self.internal.structs:
+            self.struct(go_type)
+            return f"@{go_type}"
+        if go_type in self.internal.aliases:
+            return self.code(self.internal.aliases[go_type])
+        return SCALARS.get(go_type, "j")
 
 
 def read(folder: Path) -> str:
@@ -178,7 +231,11 @@ def main() -> None:
                 shapes.struct(package, kind)
                 version_name = name.split("/")[1]
                 kinds[f"{group}/{version_name}/{kind}" if group else f"{version_name}/{kind}"] = f"{name}.{kind}"
-    used = {"types": shapes.out, "kinds": kinds}
+    core = Package("core", read(root / f"kubernetes@v1.{version.partition('.')[2]}" / "pkg/apis/core"))
+    internals = Internals(shapes, core, packages["core/v1"])
+    for name in INTERNAL:
+        internals.struct(name)
+    used = {"types": shapes.out, "kinds": kinds, "named": shapes.named, "internal": internals.out}
     target = Path(__file__).parents[2] / "src/hansa/apiserver/builtin/shapes.json.gz"
     data = json.dumps(used, separators=(",", ":"), sort_keys=True).encode()
     target.write_bytes(gzip.compress(data, 9, mtime=0))

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from hansa.api.meta import GVK, Json, Resource
 from hansa.base.field import FieldError
 from hansa.base.field import invalid as invalid_value
@@ -108,9 +106,9 @@ def invalid(gvk: GVK, name: str, errors: Sequence[FieldError]) -> Fault:
     return Fault(422, "Invalid", f'{kind} "{name}" is invalid: {joined}', _without_empty(details))
 
 
-def bad_patch(patched: Json, why: str) -> Fault:
+def bad_patch(shown: str, why: str) -> Fault:
     """422 for a patch that leaves something that is no object of the kind."""
-    error = invalid_value("patch", msgspec.json.encode(patched).decode(), why)
+    error = invalid_value("patch", shown, why)
     return Fault(422, "Invalid", f' "" is invalid: {error.detail}', {"causes": [error.cause()]})
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from hansa.api.meta import GVK, Json
 from hansa.api.strategic import StrategicError, strategic_merge
-from hansa.apiserver import applying, faults, subresources
+from hansa.apiserver import applying, faults, misfit, subresources
 from hansa.apiserver.body import MAX_BODY_BYTES, decode_any, duplicate_fields
+from hansa.apiserver.builtin.shape import ShapeError
 from hansa.apiserver.context import Call, Context
 from hansa.apiserver.writes import Result, Writes
 from hansa.base.patch import PatchError, apply_json_patch, apply_merge_patch
@@ -43,9 +44,21 @@ class Patches:
         change = self._change(call, media, patch)
         if isinstance(patch, dict) and media == MERGE:
             self._writes.check_fields(call, patch, duplicate_fields(call.request.body, patch))
-        return await self._writes.replace(
-            call, lambda obj: self._patched(call, obj, change, check=media != MERGE), patched=True
-        )
+        seen: Json = {}
+
+        def patched(obj: Json) -> Json:
+            nonlocal seen
+            seen = obj
+            return self._patched(call, obj, change, check=media != MERGE)
+
+        try:
+            return await self._writes.replace(call, patched, patched=True)
+        except ShapeError as error:
+            if media == JSON_PATCH:
+                raise misfit.of_operations(call.gvk, change(seen), patch, error) from error
+            if media == MERGE:
+                raise misfit.of_merge(call.gvk, seen, patch, error) from error
+            raise misfit.of_document(call.gvk, patch, change(seen), error) from error
 
     def _change(self, call: Call, media: str, patch: Any) -> Callable[[Json], Any]:
         if media == JSON_PATCH:
@@ -86,7 +99,10 @@ class Patches:
             raise faults.bad_request("the kind or apiVersion of an object cannot be changed")
 
     async def _apply(self, call: Call) -> Result:
-        return await applying.apply(self._context, self._writes, call)
+        try:
+            return await applying.apply(self._context, self._writes, call)
+        except ShapeError as error:
+            raise faults.bad_patch(call.request.body.decode(errors="replace"), str(error)) from error
 
 
 def _json_patched(obj: Json, patch: list[Any]) -> Any:

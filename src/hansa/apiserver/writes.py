@@ -313,7 +313,7 @@ class Writes:
                 call.rules.default(obj)
             except ShapeError as error:
                 if call.target.verb == "patch":
-                    raise faults.bad_patch(obj, str(error)) from error
+                    raise  # who patches knows what to print
                 raise faults.bad_request(f"{self._strict_prefix(call, obj)}{error}") from error
             return
         if not custom.preserves_unknown:

@@ -9,6 +9,7 @@ from hansa.apiserver.builtin.cells import human_duration
 from hansa.apiserver.builtin.checks import MAX_INT32, immutable, label_selector, nonnegative, supported
 from hansa.apiserver.builtin.fallback import CREATED, NAME
 from hansa.apiserver.builtin.generation import update_with_status
+from hansa.apiserver.builtin.internal import unchanged
 from hansa.apiserver.builtin.kind import column, make, timed
 from hansa.apiserver.builtin.pod_checks import validate_template
 from hansa.apiserver.builtin.pod_defaults import default_template
@@ -188,22 +189,26 @@ def _update(new: Json, old: Json) -> list[FieldError]:
     return errors
 
 
+_PLACING = frozenset(("nodeSelector", "tolerations", "schedulingGates", "affinity"))
+
+
 def _template_changes(new: Json, old: Json) -> list[FieldError]:
     """The template stays; a suspended job that has not started may still change where and with what it will run."""
     status: Json = old.get("status") or {}
+    template, before = new["spec"]["template"], old["spec"]["template"]
     if not old["spec"].get("suspend") or status.get("startTime"):
-        return immutable(new["spec"]["template"], old["spec"]["template"], "spec.template")
+        return unchanged("PodTemplateSpec", template, before, "spec.template")
+    spec, was = _fixed(template["spec"]), _fixed(before["spec"])
+    return [] if spec == was else unchanged("PodSpec", template["spec"], was, "spec.template.spec")
 
-    def bare(template: Json) -> Json:
-        meta = {k: v for k, v in (template.get("metadata") or {}).items() if k not in ("labels", "annotations")}
-        free = ("nodeSelector", "tolerations", "schedulingGates", "affinity")
-        spec = {k: v for k, v in template["spec"].items() if k not in free}
-        for field in ("containers", "initContainers"):
-            if field in spec:
-                spec[field] = [{k: v for k, v in c.items() if k != "resources"} for c in spec[field]]
-        return {"metadata": meta, "spec": spec}
 
-    return immutable(bare(new["spec"]["template"]), bare(old["spec"]["template"]), "spec.template.spec")
+def _fixed(spec: Json) -> Json:
+    """What of a template's spec cannot change while a job waits."""
+    fixed = {field: value for field, value in spec.items() if field not in _PLACING}
+    fixed["affinity"] = {kind: one for kind, one in (spec.get("affinity") or {}).items() if kind != "nodeAffinity"}
+    for field in ("containers", "initContainers"):
+        fixed[field] = [{**container, "resources": None} for container in spec.get(field) or ()]
+    return fixed
 
 
 def _status_checks(new: Json, old: Json) -> list[FieldError]:

@@ -8,6 +8,7 @@ from hansa.api.meta import GVK, Json
 from hansa.apiserver.builtin.cells import UNSET
 from hansa.apiserver.builtin.checks import IMMUTABLE, each, immutable, label_selector, one_of, subdomain, supported
 from hansa.apiserver.builtin.fallback import CREATED, NAME
+from hansa.apiserver.builtin.internal import difference
 from hansa.apiserver.builtin.kind import column, make
 from hansa.apiserver.builtin.pod_defaults import default_claim_spec
 from hansa.apiserver.builtin.resource_checks import quantity, validate_name
@@ -116,8 +117,8 @@ def _claim_update(new: Json, old: Json) -> list[FieldError]:
         text = (
             "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
         )
-        changed = sorted(key for key in munged.keys() | before.keys() if munged.get(key) != before.get(key))
-        errors.append(forbidden("spec", "\n".join([text, *(f"@@ spec.{key} @@" for key in changed)])))
+        changes = difference("PersistentVolumeClaimSpec", before, munged)
+        errors.append(forbidden("spec", f"{text}\n{changes}"))
     if bound and wanted is not None and had is not None and quantity(wanted) < quantity(had):
         have = ((old.get("status") or {}).get("capacity") or {}).get("storage")
         if have is None or quantity(wanted) <= quantity(have):
@@ -205,10 +206,8 @@ def _volume_update(new: Json, old: Json) -> list[FieldError]:
     errors: list[FieldError] = []
     if source(spec) != source(before):
         text = "spec.persistentvolumesource is immutable after creation"
-        changed = sorted(source(spec).keys() | source(before).keys())
-        errors.append(
-            forbidden("spec.persistentvolumesource", "\n".join([text, *(f"@@ {kind} @@" for kind in changed)]))
-        )
+        changes = difference("PersistentVolumeSource", source(before), source(spec))
+        errors.append(forbidden("spec.persistentvolumesource", f"{text}\n{changes}"))
     errors += immutable(spec.get("volumeMode"), before.get("volumeMode"), "spec.volumeMode")
     if before.get("nodeAffinity") is not None:
         errors += immutable(spec.get("nodeAffinity"), before.get("nodeAffinity"), "spec.nodeAffinity")

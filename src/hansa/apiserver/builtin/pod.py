@@ -10,6 +10,7 @@ from hansa.apiserver.builtin.cells import images_of, labels_text, names_of, temp
 from hansa.apiserver.builtin.checks import MAX_INT32, nonnegative
 from hansa.apiserver.builtin.fallback import NAME
 from hansa.apiserver.builtin.generation import bump, keep_generation
+from hansa.apiserver.builtin.internal import difference
 from hansa.apiserver.builtin.kind import column, make
 from hansa.apiserver.builtin.objectmeta import subdomain_name, validate_meta, validate_meta_update
 from hansa.apiserver.builtin.pod_checks import image_whitespace, validate_pod_spec, validate_template
@@ -132,12 +133,10 @@ def _update(new: Json, old: Json, subresource: str) -> list[FieldError]:
         return errors
     errors += _tolerations(spec.get("tolerations") or [], before.get("tolerations") or [])
     errors += _gates(spec.get("schedulingGates") or [], before.get("schedulingGates") or [])
-    if spec != before and _munged(spec, before) != before:
-        errors.append(
-            forbidden(
-                "spec", f"pod updates may not change fields other than {_CHANGEABLE}\n{_difference(spec, before)}"
-            )
-        )
+    munged = _munged(spec, before)
+    if munged != before:
+        changes = difference("PodSpec", before, munged)
+        errors.append(forbidden("spec", f"pod updates may not change fields other than {_CHANGEABLE}\n{changes}"))
     return errors
 
 
@@ -209,13 +208,6 @@ def _munged(spec: Json, before: Json) -> Json:
         else:
             munged.pop(field, None)
     return munged
-
-
-def _difference(spec: Json, before: Json) -> str:
-    """Which fields differ; Kubernetes prints a diff of its Go structs here."""
-    munged = _munged(spec, before)
-    changed = sorted(field for field in munged.keys() | before.keys() if munged.get(field) != before.get(field))
-    return "\n".join(f"@@ spec.{field} @@" for field in changed)
 
 
 def grace_seconds(pod: Json, asked: int | None) -> int:

@@ -6,7 +6,8 @@ of it happens here, in place, touching only what changes.
 
 Data: `types` maps a struct to its fields `[name, code, flags, default?]`. Codes: s string, b bool, i int32, l int64,
 f float, B bytes, q Quantity, t Time, u MicroTime, d Duration, x int-or-string, j any, `[X` list, `{X` map,
-`@name` struct, `*X` pointer. Flags: o omitempty, z omitzero.
+`@name` struct, `*X` pointer. Flags: o omitempty, z omitzero. `named` has the Go names of types that are strings or
+numbers, by struct and field; `internal` the internal types that messages print.
 """
 
 from __future__ import annotations
@@ -194,9 +195,10 @@ _ZEROS: dict[str, Any] = {"s": "", "b": False, "i": 0, "l": 0, "f": 0, "q": "0",
 class _Struct:
     """A compiled struct. `__call__` converts one JSON object in place and returns it."""
 
-    __slots__ = ("always", "compiled", "defaults", "fields", "go_name")
+    __slots__ = ("always", "compiled", "defaults", "fields", "go_name", "name")
 
     def __init__(self, name: str) -> None:
+        self.name = name
         self.go_name = name.rpartition(".")[2]
         self.fields: dict[str, tuple[Convert, bool]] = {}
         self.always: tuple[tuple[str, str], ...] = ()
@@ -236,7 +238,9 @@ class _Struct:
                 new = convert(item)
             except _Misfit as misfit:
                 misfit.path.append(key)
-                misfit.struct = misfit.struct or self.go_name
+                if not misfit.struct:
+                    misfit.struct = self.go_name
+                    misfit.wanted = name_of_scalar(self.name, key) or misfit.wanted
                 raise
             if droppable and not new:
                 gone = [*gone, key] if gone else [key]
@@ -330,7 +334,7 @@ def shaper(gvk: GVK) -> Callable[[Json], None] | None:
 
     It raises ShapeError where a value has the wrong type, with the text of the real decoder.
     """
-    name = _data()["kinds"].get(f"{gvk.api_version}/{gvk.kind}")
+    name = type_of(gvk)
     if name is None:
         return None
     struct = _struct(name)
@@ -344,12 +348,41 @@ def shaper(gvk: GVK) -> Callable[[Json], None] | None:
     return shape
 
 
+def shape_value(code: str, value: Any) -> Any:
+    """One value, as its code says. Raises ShapeError, whose text names no field."""
+    try:
+        return _converter(code)(value)
+    except _Misfit as misfit:
+        text = misfit.text or f"json: cannot unmarshal {misfit.found} into Go value of type {misfit.wanted}"
+        raise ShapeError(text) from None
+
+
 def _describe(misfit: _Misfit) -> str:
     if misfit.text:
         return misfit.text
     path = ".".join(reversed(misfit.path))
     found = misfit.found
     return f"json: cannot unmarshal {found} into Go struct field {misfit.struct}.{path} of type {misfit.wanted}"
+
+
+def internal_fields(type_name: str) -> list[list[str]]:
+    """Of an internal type: `[Go name, name in JSON, code]`; without a Go name its fields stand among the others."""
+    return _data()["internal"][type_name]
+
+
+def type_of(gvk: GVK) -> str | None:
+    """The name of its Go type here; None for kinds without Go types at hand."""
+    return _data()["kinds"].get(f"{gvk.api_version}/{gvk.kind}")
+
+
+def fields_of(type_name: str) -> list[list[Any]]:
+    """`[name, code, flags, default?]`, in the order of the Go type."""
+    return _data()["types"][type_name]
+
+
+def name_of_scalar(type_name: str, field: str) -> str | None:
+    """The Go name of the field's type where that is a named string or number."""
+    return _data()["named"].get(type_name, {}).get(field)
 
 
 def in_order(value: Any, type_name: str) -> Any:
@@ -359,7 +392,7 @@ def in_order(value: Any, type_name: str) -> Any:
     if not isinstance(value, dict):
         return value
     result: Json = {}
-    for name, code, *_ in _data()["types"][type_name]:
+    for name, code, *_ in fields_of(type_name):
         if name in value:
             inner = code.lstrip("*[{")
             result[name] = in_order(value[name], inner[1:]) if inner.startswith("@") else value[name]
