@@ -16,7 +16,7 @@ from hansa.kube.client import Client
 
 NAMESPACE = "default"
 CONCURRENCY = 32
-DEADLINE_SECONDS = 600.0
+DEADLINE_SECONDS = 1800.0
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,28 @@ class Case:
         spec = {"replicas": 1, "selector": {"matchLabels": {"app": name}}, "template": pod}
         return {**base, "metadata": meta, "spec": spec}
 
+    def policy(self) -> Json:
+        """Everything of the case to every member."""
+        selector = {
+            "apiVersion": self.resource.api_version,
+            "kind": self.resource.kind,
+            "labelSelector": {"matchLabels": {"bench": self.name}},
+        }
+        placement = {"clusterAffinity": {"clusterNames": list(MEMBERS)}}
+        return {
+            "apiVersion": "policy.karmada.io/v1alpha1",
+            "kind": "PropagationPolicy",
+            "metadata": {"name": self.name, "namespace": NAMESPACE},
+            "spec": {
+                "resourceSelectors": [selector],
+                "placement": placement,
+            },
+        }
+
 
 async def measure(rig: Rig, case: Case) -> dict[str, Any]:
     """Run a case and its floor, in this order."""
-    await rig.hub.create(scheme.PROPAGATION_POLICIES, _policy(case), NAMESPACE)
+    await rig.hub.create(scheme.PROPAGATION_POLICIES, case.policy(), NAMESPACE)
     await asyncio.sleep(1)
     writes, cpu = await rig.writes(), rig.cpu_seconds()
     arrivals = [Arrivals(client, case.resource, f"bench={case.name}") for client in rig.members.values()]
@@ -48,10 +66,10 @@ async def measure(rig: Rig, case: Case) -> dict[str, Any]:
     watching = [asyncio.create_task(watcher.run()) for watcher in [*arrivals, reports]]
     await asyncio.gather(*(watcher.watching.wait() for watcher in [*arrivals, reports]))
     begun = time.perf_counter()
-    created = await _create_all(rig.hub, case)
-    await _until(lambda: all(len(a.seen) >= case.count for a in arrivals), f"{case.name}: objects in members")
+    created = await create_all(rig.hub, case)
+    await until(lambda: all(len(a.seen) >= case.count for a in arrivals), f"{case.name}: objects in members")
     arrived = time.perf_counter() - begun
-    await _until(lambda: len(reports.seen) >= case.count, f"{case.name}: status on the hub")
+    await until(lambda: len(reports.seen) >= case.count, f"{case.name}: status on the hub")
     reported = time.perf_counter() - begun
     await asyncio.sleep(1.5)  # trailing statuses and events belong to the case
     after, cpu_after = await rig.writes(), rig.cpu_seconds()
@@ -121,21 +139,7 @@ class Reports:
         return len(items) == len(MEMBERS) and all(i.get("applied") and i.get("health") == "Healthy" for i in items)
 
 
-def _policy(case: Case) -> Json:
-    selector = {
-        "apiVersion": case.resource.api_version,
-        "kind": case.resource.kind,
-        "labelSelector": {"matchLabels": {"bench": case.name}},
-    }
-    return {
-        "apiVersion": "policy.karmada.io/v1alpha1",
-        "kind": "PropagationPolicy",
-        "metadata": {"name": case.name, "namespace": NAMESPACE},
-        "spec": {"resourceSelectors": [selector], "placement": {"clusterAffinity": {"clusterNames": list(MEMBERS)}}},
-    }
-
-
-async def _create_all(hub: Client, case: Case) -> dict[str, float]:
+async def create_all(hub: Client, case: Case) -> dict[str, float]:
     created: dict[str, float] = {}
 
     async def one(number: int) -> None:
@@ -143,7 +147,7 @@ async def _create_all(hub: Client, case: Case) -> dict[str, float]:
         created[template["metadata"]["name"]] = time.perf_counter()
         await hub.create(case.resource, template)
 
-    await _spread(one, case.count)
+    await spread(one, case.count)
     return created
 
 
@@ -179,10 +183,10 @@ async def _floor(rig: Rig, case: Case) -> tuple[float, float]:
             status = {"status": {"conditions": [{**condition, "type": kind}]}}
             await rig.hub.patch(scheme.RESOURCE_BINDINGS, name, NAMESPACE, status, subresource="status")
 
-    await _spread(forward, case.count)
+    await spread(forward, case.count)
     gone = time.perf_counter() - begun
-    await _until(lambda: all(len(a.seen) >= case.count for a in arrivals), "floor")
-    await _spread(back, case.count)
+    await until(lambda: all(len(a.seen) >= case.count for a in arrivals), "floor")
+    await spread(back, case.count)
     total = time.perf_counter() - begun
     for task in watching:
         task.cancel()
@@ -235,7 +239,7 @@ def _bare_work(member: str, name: str, template: Json) -> Json:
     }
 
 
-async def _spread(work: Callable[[int], Awaitable[None]], count: int) -> None:
+async def spread(work: Callable[[int], Awaitable[None]], count: int) -> None:
     """Do `work` for 0 … count-1, several at a time."""
     numbers = iter(range(count))
 
@@ -246,7 +250,7 @@ async def _spread(work: Callable[[int], Awaitable[None]], count: int) -> None:
     await asyncio.gather(*(worker() for _ in range(CONCURRENCY)))
 
 
-async def _until(done: Callable[[], bool], what: str) -> None:
+async def until(done: Callable[[], bool], what: str) -> None:
     deadline = time.perf_counter() + DEADLINE_SECONDS
     while not done():
         if time.perf_counter() > deadline:

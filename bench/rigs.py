@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -36,15 +37,59 @@ CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 WRITE_VERBS = ("POST", "PUT", "PATCH", "DELETE", "APPLY", "DELETECOLLECTION")
 
 
+class Plane:
+    """`hansa run` in a process of its own."""
+
+    def __init__(self, kubeconfig: Path, log: Path) -> None:
+        (self._port,) = free_ports(1)
+        self._kubeconfig, self._log = kubeconfig, log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def health(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid if self._process else 0
+
+    async def start(self) -> float:
+        """Seconds until it is ready. Raises RuntimeError when it is not in a minute."""
+        begun = time.perf_counter()
+        self._process = _run(self._kubeconfig, self._port, self._log)
+        await _ready(self.health)
+        return time.perf_counter() - begun
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
+            self._process.wait(20)
+            self._process = None
+
+
+class Whole:
+    """`hansa up`: servers, members and control plane in one process."""
+
+    def __init__(self, pid: int, health: str) -> None:
+        self.pid, self.health = pid, health
+
+
 @dataclass(frozen=True)
 class Rig:
-    """`pid` is of the control plane; on the embedded rig the servers and the members' controllers run in it too."""
+    """What is measured is the process of `plane`."""
 
     name: str
     hub: Client
     members: dict[str, Client]
-    pid: int
-    health: str
+    plane: Plane | Whole
+
+    @property
+    def pid(self) -> int:
+        return self.plane.pid
+
+    @property
+    def health(self) -> str:
+        return self.plane.health
 
     async def writes(self) -> dict[str, int]:
         """Writes that each server has counted itself so far."""
@@ -56,8 +101,14 @@ class Rig:
         return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
 
     def peak_mib(self) -> float:
+        return self._memory("VmHWM")
+
+    def now_mib(self) -> float:
+        return self._memory("VmRSS")
+
+    def _memory(self, figure: str) -> float:
         status = Path(f"/proc/{self.pid}/status").read_text()
-        found = re.search(r"VmHWM:\s+(\d+) kB", status)
+        found = re.search(rf"{figure}:\s+(\d+) kB", status)
         return int(found[1]) / 1024 if found else 0.0
 
     async def loop_lag_p99_seconds(self) -> float:
@@ -97,7 +148,7 @@ async def embedded(directory: Path) -> AsyncGenerator[Rig, None]:
     clients = {name: _client(folder.kubeconfig, name) for name in ("hub", *MEMBERS)}
     try:
         hub = clients.pop("hub")
-        yield Rig("embedded", hub, clients, folder.owner() or 0, ready["health"])
+        yield Rig("embedded", hub, clients, Whole(folder.owner() or 0, ready["health"]))
         await hub.close()
     finally:
         for client in clients.values():
@@ -112,7 +163,7 @@ async def real(directory: Path) -> AsyncGenerator[Rig, None]:
     _say("starting Kubernetes")
     await federation.start()
     kubelets: list[asyncio.Task[None]] = []
-    process: subprocess.Popen[bytes] | None = None
+    plane: Plane | None = None
     clients: dict[str, Client] = {}
     try:
         kubeconfig = directory / "kubeconfig"
@@ -125,19 +176,15 @@ async def real(directory: Path) -> AsyncGenerator[Rig, None]:
             request = JoinRequest(name, reached.server, ca_data=reached.ca_data or b"")
             await join(hub, clients[name], request, _say)
             kubelets.append(asyncio.create_task(SimulatedMember(name, clients[name], controllers=False).run()))
-        (port,) = free_ports(1)
-        process = _run(kubeconfig, port, directory / "run.log")
-        health = f"http://127.0.0.1:{port}"
-        await _ready(health)
-        members = {name: clients[name] for name in MEMBERS}
-        yield Rig("real", hub, members, process.pid, health)
+        plane = Plane(kubeconfig, directory / "run.log")
+        await plane.start()
+        yield Rig("real", hub, {name: clients[name] for name in MEMBERS}, plane)
     finally:
         for kubelet in kubelets:
             kubelet.cancel()
         await asyncio.gather(*kubelets, return_exceptions=True)
-        if process is not None:
-            process.send_signal(signal.SIGTERM)
-            process.wait(20)
+        if plane is not None:
+            plane.stop()
         for client in clients.values():
             await client.close()
         await federation.stop()
@@ -149,7 +196,7 @@ def _run(kubeconfig: Path, port: int, log: Path) -> subprocess.Popen[bytes]:
         *("--health-address", f"127.0.0.1:{port}", "--no-leader-elect"),
         *("--kube-api-qps", "0", "--cluster-api-qps", "0"),
     ]
-    return subprocess.Popen(command, stdout=log.open("wb"), stderr=subprocess.STDOUT)
+    return subprocess.Popen(command, stdout=log.open("ab"), stderr=subprocess.STDOUT)
 
 
 async def _ready(health: str) -> None:

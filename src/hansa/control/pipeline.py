@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hansa.api import scheme
 from hansa.api.cluster import Cluster
 from hansa.api.item import Item
@@ -20,6 +22,7 @@ from hansa.control.indexes import BINDINGS_BY_KIND, add_indexes, kind_value
 from hansa.control.namespace.reconciler import NamespacePropagator
 from hansa.control.observe.reconciler import Observer
 from hansa.control.outcomes import Outcomes
+from hansa.control.patience import Patience
 from hansa.control.place.placer import Placer
 from hansa.control.place.reconciler import Scheduler
 from hansa.control.place.triggers import affected, concerns_placement, opens_ways
@@ -29,7 +32,10 @@ from hansa.control.templates import Templates
 from hansa.control.watches import Watches
 from hansa.runtime.controller import Controller
 from hansa.runtime.informer import Change
+from hansa.runtime.queue import Queue
 
+Forward = Sequence[Queue[Key]]
+"""Queues on the way to the members."""
 BINDINGS = (scheme.RESOURCE_BINDINGS, scheme.CLUSTER_RESOURCE_BINDINGS)
 
 
@@ -39,18 +45,21 @@ def controllers(context: Context, placer: Placer) -> list[Part]:
     watches = Watches(context.fleet)
     outcomes = Outcomes()
     policies = OverridePolicies(context.cache)
+    place, render = _place(context, placer), _render(context, policies)
+    execute = _execute(context, watches, outcomes)
+    forward = (place.queue, render.queue, execute.queue)
     return [
         *cluster_controllers(context),
         _namespaces(context, policies),
-        _place(context, placer),
-        _render(context, policies),
-        _execute(context, watches, outcomes),
-        _observe(context, watches, outcomes),
-        _aggregate(context),
+        place,
+        render,
+        execute,
+        _observe(context, watches, outcomes, forward),
+        _aggregate(context, forward),
     ]
 
 
-def _place(context: Context, placer: Placer) -> Part:
+def _place(context: Context, placer: Placer) -> Controller[Key]:
     scheduler = Scheduler(context, placer)
     bindings = [context.cache.informer(resource) for resource in BINDINGS]
     controller = Controller("place", scheduler, workers=4, needs=(placer.clusters, *bindings))
@@ -83,7 +92,7 @@ def _place(context: Context, placer: Placer) -> Part:
     return controller
 
 
-def _render(context: Context, policies: OverridePolicies) -> Part:
+def _render(context: Context, policies: OverridePolicies) -> Controller[Key]:
     cache = context.cache
     templates = Templates(context.hub, cache)
     bindings = [cache.informer(resource) for resource in BINDINGS]
@@ -167,7 +176,7 @@ def overridden_bindings(context: Context, policy: Item) -> list[Key]:
     return list(found)
 
 
-def _execute(context: Context, watches: Watches, outcomes: Outcomes) -> Part:
+def _execute(context: Context, watches: Watches, outcomes: Outcomes) -> Controller[Key]:
     versions = Versions()
     applier = Applier(watches, versions, context.interpret)
     executor = Executor(context, applier, Remover(applier), outcomes)
@@ -220,38 +229,38 @@ def works_of(context: Context, cluster: str, resource: Resource, change: Change)
     return list(found)
 
 
-def _observe(context: Context, watches: Watches, outcomes: Outcomes) -> Part:
+def _observe(context: Context, watches: Watches, outcomes: Outcomes, forward: Forward) -> Part:
     works = context.cache.informer(scheme.WORKS)
-    delay = context.options.report_delay_seconds
     observer = Observer(context, watches, outcomes)
     controller = Controller("observe", observer, workers=context.options.workers, needs=(works,))
+    patience = Patience(controller.queue, forward, context.options.report_delay_seconds)
 
     def heard(cluster: str, resource: Resource, change: Change) -> None:
         if change.new is not None:
             for key in works_of(context, cluster, resource, change):
-                controller.queue.add_after(key, delay, low=True)
+                patience.add(key)
 
-    outcomes.listen(lambda key: controller.queue.add_after(key, delay, low=True))
+    outcomes.listen(patience.add)
     watches.listen(heard)
     return controller
 
 
-def _aggregate(context: Context) -> Part:
+def _aggregate(context: Context, forward: Forward) -> Part:
     cache = context.cache
     works = cache.informer(scheme.WORKS)
     bindings = [cache.informer(resource) for resource in BINDINGS]
-    delay = context.options.report_delay_seconds
     controller = Controller("aggregate", Aggregator(context), workers=4, needs=(works, *bindings))
+    patience = Patience(controller.queue, forward, context.options.report_delay_seconds)
 
     def work_changed(change: Change) -> None:
         key = binding_of(change.item)
         if key is not None and cluster_of(change.item.meta.namespace) is not None:
-            controller.queue.add_after(key, delay, low=True)
+            patience.add(key)
 
     def binding_changed(change: Change) -> None:
         old, new = change.old, change.new
         if new is not None and (old is None or old.meta.generation != new.meta.generation):
-            controller.queue.add_after(new.key, delay, low=True)
+            patience.add(new.key)
 
     works.subscribe(work_changed)
     for informer in bindings:
