@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from hansa.app.parts import Watchdog
 from hansa.base.clock import Clock
+from hansa.base.gates import Gates
 from hansa.control import pipeline
 from hansa.control.context import Connect, Context, Options, Part
 from hansa.control.interpreter import Interpreter
@@ -17,6 +19,7 @@ from hansa.dialect import karmada, kubefed
 from hansa.interpret.convention.karmada import KARMADA
 from hansa.interpret.convention.kubefed import KUBEFED
 from hansa.kube.client import Client
+from hansa.kube.errors import ConfigError
 from hansa.runtime import metrics
 from hansa.runtime.cache import Cache
 from hansa.runtime.fleet import Fleet
@@ -27,9 +30,39 @@ COMPONENT = "hansa"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What users may set."""
+    """What users may set. `skipped_apis` are kinds that are no templates, in the grammar of Karmada's flag."""
 
     options: Options = Options()
+    skipped_apis: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, *, gates: str, scheduler: str, skipped_apis: str, skipped_namespaces: str) -> Settings:
+        """From what the command line says. Raises ConfigError, which names the flag."""
+        try:
+            switched = Gates.parse(gates)
+        except ValueError as error:
+            raise ConfigError(f"--feature-gates: {error}") from error
+        patterns = tuple(filter(None, (entry.strip() for entry in skipped_namespaces.split(","))))
+        for pattern in patterns:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ConfigError(f"--skipped-propagating-namespaces {pattern}: {error}") from error
+        kinds = tuple(filter(None, (entry.strip() for entry in skipped_apis.split(";"))))
+        for kind in kinds:
+            if kind.count("/") > 2 or "" in kind.split("/"):
+                forms = "GROUP, GROUP/VERSION, GROUP/VERSION/KIND,... or v1/KIND,..."
+                raise ConfigError(f"--skipped-propagating-apis {kind}: wanted {forms}")
+        return cls(Options(scheduler_name=scheduler, skipped_namespaces=patterns, gates=switched), kinds)
+
+    @property
+    def karmada(self) -> karmada.Options:
+        return karmada.Options(
+            scheduler_name=self.options.scheduler_name,
+            skipped_apis=self.skipped_apis,
+            skipped_namespaces=self.options.skipped_namespaces,
+            gates=self.options.gates,
+        )
 
 
 class ControlPlane:
@@ -54,7 +87,9 @@ class ControlPlane:
         placer = Placer(self.cache)
         self._parts: list[Part] = [
             *pipeline.controllers(context, placer),
-            *karmada.controllers(karmada.Hub(hub, self.cache, self.recorder, clock, interpret, placer.decide)),
+            *karmada.controllers(
+                karmada.Hub(hub, self.cache, self.recorder, clock, interpret, placer.decide, settings.karmada)
+            ),
             *kubefed.controllers(kubefed.Hub(hub, self.cache, self.recorder, clock)),
         ]
         self._watchdog = Watchdog(self._parts)

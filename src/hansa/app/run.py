@@ -42,6 +42,7 @@ class RunOptions:
     cluster_api_burst: int
     leader_elect: bool
     log_format: logs.Format
+    settings: Settings = Settings()
 
 
 async def run(options: RunOptions, say: Callable[[str], None]) -> None:
@@ -64,7 +65,7 @@ async def run(options: RunOptions, say: Callable[[str], None]) -> None:
     say(f"health and metrics on http://{host}:{health.port}")
 
     async def work() -> None:
-        plane = ControlPlane(hub, clock, connect, Settings())
+        plane = ControlPlane(hub, clock, connect, options.settings)
         state.plane = plane
         async with plane.running():
             say("the control plane is running")

@@ -20,6 +20,15 @@ from hansa.cli import session
 @click.option("--kube-api-burst", default=800, show_default=True, help="Requests to the hub at once.")
 @click.option("--cluster-api-qps", default=200.0, show_default=True, help="Requests per second to each member.")
 @click.option("--cluster-api-burst", default=400, show_default=True, help="Requests to each member at once.")
+@click.option("--feature-gates", default="", help="Karmada's gates, Name=bool,...; all are on.")
+@click.option("--scheduler-name", default="default-scheduler", show_default=True, help="Bindings naming it are ours.")
+@click.option("--skipped-propagating-apis", default="", help="No templates: group[/version[/Kind,Kind]];...")
+@click.option(
+    "--skipped-propagating-namespaces",
+    default="kube-.*",
+    show_default=True,
+    help="Regular expressions of namespaces without templates, separated by commas.",
+)
 @click.option("--leader-elect/--no-leader-elect", default=True, show_default=True, help="Work only as the leader.")
 @click.option("--log-format", type=click.Choice(["console", "json"]), default="console", show_default=True)
 def command(
@@ -33,23 +42,39 @@ def command(
     cluster_api_burst: int,
     leader_elect: bool,
     log_format: Literal["console", "json"],
+    feature_gates: str,
+    scheduler_name: str,
+    skipped_propagating_apis: str,
+    skipped_propagating_namespaces: str,
 ) -> None:
     """Run the control plane against a hub, in the foreground.
 
     It works as the ServiceAccount hansa-system/hansa, which `hansa init` installs.
     """
-    from hansa.app.run import RunOptions, run
 
-    options = RunOptions(
-        kubeconfig,
-        context,
-        health_address,
-        webhook_address,
-        kube_api_qps,
-        kube_api_burst,
-        cluster_api_qps,
-        cluster_api_burst,
-        leader_elect,
-        log_format,
-    )
-    session.run(run(options, session.say))
+    async def work() -> None:
+        from hansa.app.control_plane import Settings
+        from hansa.app.run import RunOptions, run
+
+        settings = Settings.of(
+            gates=feature_gates,
+            scheduler=scheduler_name,
+            skipped_apis=skipped_propagating_apis,
+            skipped_namespaces=skipped_propagating_namespaces,
+        )
+        options = RunOptions(
+            kubeconfig,
+            context,
+            health_address,
+            webhook_address,
+            kube_api_qps,
+            kube_api_burst,
+            cluster_api_qps,
+            cluster_api_burst,
+            leader_elect,
+            log_format,
+            settings,
+        )
+        await run(options, session.say)
+
+    session.run(work())

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from hansa.api.cluster import Cluster
 from hansa.base.clock import Clock
+from hansa.base.gates import Gates
 from hansa.interpret.convention import Convention, dialect_of
 from hansa.interpret.convention.karmada import KARMADA
 from hansa.interpret.question import Answer, Question
@@ -36,6 +37,7 @@ class Options:
     workers: int = 16
     skipped_namespaces: tuple[str, ...] = ("kube-.*",)
     """Regular expressions that a namespace's whole name is held against."""
+    gates: Gates = Gates()
 
 
 @dataclass(frozen=True, slots=True)

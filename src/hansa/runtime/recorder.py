@@ -48,6 +48,7 @@ class _Subject(NamedTuple):
 
 
 class _EventKey(NamedTuple):
+    component: str
     subject: _Subject
     type: str
     reason: str
@@ -73,8 +74,20 @@ class _Written:
     count: int
 
 
+class Source:
+    """One component's way to a recorder that several share."""
+
+    def __init__(self, recorder: Recorder, component: str) -> None:
+        self._recorder = recorder
+        self._component = component
+
+    def event(self, obj: Item | Json, type_: EventType, reason: str, message: str) -> None:
+        """Record that `reason` happened to `obj`. Must be called within the event loop."""
+        self._recorder.record(self._component, obj, type_, reason, message)
+
+
 class Recorder:
-    """Records events of one component in one API server."""
+    """Records events in one API server, of `component` and of those that `of` names."""
 
     def __init__(
         self,
@@ -92,13 +105,22 @@ class Recorder:
         self._pending_max = pending_max
         self._pending: OrderedDict[_EventKey, _Pending] = OrderedDict()
         self._written: OrderedDict[_EventKey, _Written] = OrderedDict()
-        self._similar: OrderedDict[tuple[_Subject, str, str], deque[tuple[float, str]]] = OrderedDict()
+        self._similar: OrderedDict[tuple[str, _Subject, str, str], deque[tuple[float, str]]] = OrderedDict()
+        self._sources: dict[str, Source] = {}
         self._writer: asyncio.Task[None] | None = None
         self._closed = False
         self._serial = 0
 
+    def of(self, component: str) -> Source:
+        """The same lane for events whose source is another component."""
+        return self._sources.setdefault(component, Source(self, component))
+
     def event(self, obj: Item | Json, type_: EventType, reason: str, message: str) -> None:
         """Record that `reason` happened to `obj`. Must be called within the event loop."""
+        self.record(self._component, obj, type_, reason, message)
+
+    def record(self, component: str, obj: Item | Json, type_: EventType, reason: str, message: str) -> None:
+        """The same, with the component that saw it."""
         if self._closed:
             return
         try:
@@ -107,7 +129,7 @@ class Recorder:
             log.warning("event about something that is no object", extra={"reason": reason})
             return
         message = message if len(message) <= MESSAGE_MAX else message[: MESSAGE_MAX - 3] + "..."
-        key, message = self._aggregated(_EventKey(subject, type_, reason, message))
+        key, message = self._aggregated(_EventKey(component, subject, type_, reason, message))
         now = rfc3339(self._clock.now())
         pending = self._pending.get(key)
         if pending is not None:
@@ -139,7 +161,7 @@ class Recorder:
 
     def _aggregated(self, key: _EventKey) -> tuple[_EventKey, str]:
         """Too many messages that differ: they share one event, which shows the latest."""
-        group = (key.subject, key.type, key.reason)
+        group = (key.component, key.subject, key.type, key.reason)
         now = self._clock.monotonic()
         seen = self._similar.setdefault(group, deque())
         self._similar.move_to_end(group)
@@ -221,8 +243,8 @@ class Recorder:
             "count": pending.count,
             "firstTimestamp": pending.first,
             "lastTimestamp": pending.last,
-            "source": {"component": self._component},
-            "reportingComponent": self._component,
+            "source": {"component": key.component},
+            "reportingComponent": key.component,
             "reportingInstance": "",
         }
 

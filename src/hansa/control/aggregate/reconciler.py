@@ -12,6 +12,7 @@ from hansa.api.item import Item
 from hansa.api.meta import Json, Key
 from hansa.api.work import ResourceBinding
 from hansa.base.patch import equal_json
+from hansa.control import sources
 from hansa.control.aggregate.items import aggregated, fully_applied, is_reported
 from hansa.control.bindings import binding_resource
 from hansa.control.conditions import documents, with_condition
@@ -57,7 +58,7 @@ class Aggregator:
         await self.context.hub.patch(resource, key.name, key.namespace or None, patch, subresource="status")
         if "aggregatedStatus" in change:
             message = f"Update {item.kind}({key}) with AggregatedStatus successfully."
-            self.context.recorder.event(item, "Normal", SUCCEED, message)
+            self.context.recorder.of(sources.binding_status(item.kind)).event(item, "Normal", SUCCEED, message)
         return None
 
     def _waiting_seconds(self, key: Key, works: Sequence[Item], expected: int) -> float:

@@ -13,6 +13,7 @@ from hansa.api.item import Item
 from hansa.api.meta import Json, Key
 from hansa.base.clock import rfc3339
 from hansa.base.names import execution_namespace
+from hansa.control import sources
 from hansa.control.context import Context
 from hansa.control.indexes import BINDINGS_BY_CLUSTER
 from hansa.kube.errors import AlreadyExists, NotFound
@@ -53,7 +54,7 @@ class ClusterKeeper:
         except AlreadyExists:
             return
         message = f"Created execution space({space}) for cluster({item.meta.name})."
-        self.context.recorder.event(item, "Normal", SPACE_CREATED, message)
+        self.context.recorder.of(sources.CLUSTER).event(item, "Normal", SPACE_CREATED, message)
 
     async def _keep(self, item: Item) -> None:
         """Finalizer and taints, in one write."""
@@ -71,7 +72,7 @@ class ClusterKeeper:
         await self.context.hub.patch(scheme.CLUSTERS, item.meta.name, None, patch)
         if "spec" in patch:
             shown = ", ".join(f"{taint.key}:{taint.effect}" for taint in taints) or "none"
-            self.context.recorder.event(
+            self.context.recorder.of(sources.CLUSTER).event(
                 item, "Normal", TAINTED, f"Taints of cluster({item.meta.name}) are now: {shown}"
             )
 
@@ -89,7 +90,7 @@ class ClusterKeeper:
             if not namespace.deleting:
                 await self.context.hub.delete(scheme.NAMESPACES, space, uid=namespace.meta.uid)
                 message = f"Removing execution space({space}) of cluster({item.meta.name})."
-                self.context.recorder.event(item, "Normal", SPACE_REMOVED, message)
+                self.context.recorder.of(sources.CLUSTER).event(item, "Normal", SPACE_REMOVED, message)
             return Requeue(WAIT_SECONDS)
         if self._is_targeted(item.meta.name):
             return Requeue(WAIT_SECONDS)

@@ -11,6 +11,7 @@ from hansa.api.item import Item
 from hansa.api.meta import Json, Key
 from hansa.api.work import Work
 from hansa.base.names import cluster_of
+from hansa.control import sources
 from hansa.control.context import Context
 from hansa.control.execute.apply import Applier, Refused
 from hansa.control.execute.remove import Remover
@@ -114,10 +115,11 @@ class Executor:
 
     def _tell(self, item: Item, manifest: Json, type_: str, reason: str, message: str) -> None:
         level = "Normal" if type_ == "Normal" else "Warning"
-        self.context.recorder.event(item, level, reason, message)
+        source = self.context.recorder.of(sources.EXECUTION)
+        source.event(item, level, reason, message)
         metadata: Json = manifest.get("metadata") or {}
         annotations: Json = metadata.get("annotations") or {}
         uid = annotations.get(names.TEMPLATE_UID_ANNOTATION)
         if uid:
             template = {**manifest, "metadata": {**metadata, "uid": uid}}
-            self.context.recorder.event(template, level, reason, message)
+            source.event(template, level, reason, message)

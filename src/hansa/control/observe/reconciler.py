@@ -13,6 +13,7 @@ from hansa.api.meta import GVK, Condition, Json, Key
 from hansa.api.work import Work
 from hansa.base.names import cluster_of
 from hansa.base.patch import equal_json
+from hansa.control import sources
 from hansa.control.conditions import condition, documents, with_condition
 from hansa.control.context import Context
 from hansa.control.observe.reflection import HEALTH_FAILED, REFLECT_FAILED, Reflection, identifier, reflect
@@ -81,14 +82,15 @@ class Observer:
         """Events on transitions only."""
         before, after = condition(old, DISPATCHING), condition(new, DISPATCHING)
         if after is not None and (before is None or before.status != after.status):
-            self.context.recorder.event(item, "Normal", WORK_DISPATCHING, after.message)
+            self.context.recorder.of(sources.EXECUTION).event(item, "Normal", WORK_DISPATCHING, after.message)
+        source = self.context.recorder.of(sources.WORK_STATUS)
         for reflection in reflections:
             name = reflection.entry["identifier"]["name"]
             for failed, succeeded in _SUCCEEDED.items():
                 if failed in reflection.faults:
-                    self.context.recorder.event(item, "Warning", failed, reflection.faults[failed])
+                    source.event(item, "Warning", failed, reflection.faults[failed])
                 else:
-                    self.context.recorder.event(item, "Normal", succeeded, f"{succeeded} for {name}")
+                    source.event(item, "Normal", succeeded, f"{succeeded} for {name}")
 
 
 def dispatching_condition(outcome: Outcome) -> Condition:

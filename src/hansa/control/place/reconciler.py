@@ -143,8 +143,9 @@ class Scheduler:
 
     def _tell(self, item: Item, spec: BindingSpec, type_: str, reason: str, message: str) -> None:
         level = "Normal" if type_ == "Normal" else "Warning"
-        self.context.recorder.event(item, level, reason, message)
-        self.context.recorder.event(template_reference(spec), level, reason, message)
+        source = self.context.recorder.of(self.context.options.scheduler_name)
+        source.event(item, level, reason, message)
+        source.event(template_reference(spec), level, reason, message)
 
 
 def _shown(item: Item) -> str:

@@ -11,6 +11,7 @@ from hansa.api.cluster import Cluster
 from hansa.api.item import Item
 from hansa.api.meta import Key
 from hansa.api.work import BindingSpec, ResourceBinding, TargetCluster
+from hansa.control import sources
 from hansa.control.bindings import binding_resource, template_reference
 from hansa.control.context import Context
 from hansa.control.indexes import WORKS_BY_BINDING, binding_id
@@ -138,17 +139,19 @@ class Renderer:
 
     def _tell(self, item: Item, spec: BindingSpec, type_: str, reason: str, message: str) -> None:
         level = "Normal" if type_ == "Normal" else "Warning"
-        self.context.recorder.event(item, level, reason, message)
-        self.context.recorder.event(template_reference(spec), level, reason, message)
+        source = self.context.recorder.of(sources.binding(item.kind))
+        source.event(item, level, reason, message)
+        source.event(template_reference(spec), level, reason, message)
 
     def _tell_override(self, rendering: Rendering, namespace: str, name: str, cluster: str, type_: str) -> None:
         policy = f"override policy({namespace}/{name})" if namespace else f"cluster override policy({name})"
+        source = self.context.recorder.of(sources.OVERRIDES)
         if type_ == "Normal":
             message = f"Apply {policy} for cluster({cluster}) succeed."
-            self.context.recorder.event(rendering.template, "Normal", OVERRIDE_SUCCEED, message)
+            source.event(rendering.template, "Normal", OVERRIDE_SUCCEED, message)
         else:
             message = f"Apply {policy} for cluster({cluster}) failed."
-            self.context.recorder.event(rendering.template, "Warning", OVERRIDE_FAILED, message)
+            source.event(rendering.template, "Warning", OVERRIDE_FAILED, message)
 
 
 def _distinct(applied: Sequence[Applied]) -> list[Applied]:

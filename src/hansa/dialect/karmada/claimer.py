@@ -26,6 +26,7 @@ from hansa.match.policy import Policy
 from hansa.match.selector import Subject
 from hansa.runtime.controller import Requeue, Retry
 
+SOURCE = "resource-detector"
 SUCCEED = "ApplyPolicySucceed"
 FAILED = "ApplyPolicyFailed"
 REPLICAS_SUCCEED = "GetReplicasSucceed"
@@ -101,7 +102,7 @@ class Claimer:
         try:
             await self._apply(key.resource, template, policy, why)
         except (ApiError, Unreachable, InterpretError) as error:
-            self.hub.recorder.event(template, "Warning", FAILED, f"{_applied(policy)} failed: {error}")
+            self.hub.recorder.of(SOURCE).event(template, "Warning", FAILED, f"{_applied(policy)} failed: {error}")
             raise
 
     def _check_dependents(self, policy: Policy) -> None:
@@ -129,19 +130,19 @@ class Claimer:
             await self._priority(policy),
         )
         if await self._ensure(wanted, why):
-            self.hub.recorder.event(template, "Normal", SUCCEED, f"{_applied(policy)} succeed")
+            self.hub.recorder.of(SOURCE).event(template, "Normal", SUCCEED, f"{_applied(policy)} succeed")
 
     async def _needs(self, template: Item) -> Needs | None:
         try:
             answer = await self.hub.interpret(Replicas(template.json()))
         except InterpretError as error:
-            self.hub.recorder.event(template, "Warning", REPLICAS_FAILED, str(error))
+            self.hub.recorder.of(SOURCE).event(template, "Warning", REPLICAS_FAILED, str(error))
             raise
         if answer is None:
             return None
         needs: Needs = answer.value
         message = f"Get Replicas({needs.replicas}) and replicaRequirements succeed"
-        self.hub.recorder.event(template, "Normal", REPLICAS_SUCCEED, message)
+        self.hub.recorder.of(SOURCE).event(template, "Normal", REPLICAS_SUCCEED, message)
         return needs
 
     async def _priority(self, policy: Policy) -> int | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from hansa.api.work import BindingSpec, BindingStatus
 from hansa.base.clock import Clock
+from hansa.base.gates import Gates
 from hansa.interpret.question import Answer, Question
 from hansa.kube.client import Client
 from hansa.runtime.cache import Cache
@@ -29,6 +30,7 @@ class Options:
     discovery_seconds: float = 30.0
     report_delay_seconds: float = 0.1
     workers: int = 16
+    gates: Gates = Gates()
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ class Projector:
         try:
             answer = await self.hub.interpret(Aggregate(document, members))
         except InterpretError as error:
-            self.hub.recorder.event(template, "Warning", FAILED, str(error))
+            self.hub.recorder.of(_source(key)).event(template, "Warning", FAILED, str(error))
             raise
         if answer is None or answer.value is None:
             return None
@@ -54,18 +54,20 @@ class Projector:
         status = _stamped(answer.value, old, rfc3339(self.hub.clock.now()))
         if equal_json(old, status):
             return None
-        await self._write(template_resource, template, merge_diff(old, status))
+        if await self._write(template_resource, template, merge_diff(old, status)):
+            message = "Update Resource with AggregatedStatus successfully."
+            self.hub.recorder.of(_source(key)).event(template, "Normal", SUCCEED, message)
         return None
 
-    async def _write(self, resource: Resource, template: Item, change: Json) -> None:
+    async def _write(self, resource: Resource, template: Item, change: Json) -> bool:
+        """False when the template has gone."""
         patch: Json = {"metadata": {"resourceVersion": template.meta.resource_version}, "status": change}
         namespace = template.meta.namespace or None
         try:
             await self.hub.client.patch(resource, template.meta.name, namespace, patch, subresource="status")
         except NotFound:
-            return
-        message = "Update Resource with AggregatedStatus successfully."
-        self.hub.recorder.event(template, "Normal", SUCCEED, message)
+            return False
+        return True
 
     def _template(self, binding: ResourceBinding) -> tuple[Resource, Item] | None:
         reference = binding.spec.resource
@@ -75,6 +77,10 @@ class Projector:
         if known is None or item is None or item.meta.uid != reference.uid:
             return None
         return known.resource, item
+
+
+def _source(key: Key) -> str:
+    return f"{'resource' if key.namespace else 'cluster-resource'}-binding-status-controller"
 
 
 def _document(status: Any) -> Json | None:
