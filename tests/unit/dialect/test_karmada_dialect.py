@@ -9,6 +9,7 @@ import pytest
 from hansa.api import names, scheme
 from hansa.api.item import Item
 from hansa.api.meta import Resource
+from hansa.base.gates import Gates
 from hansa.base.patch import apply_merge_patch
 from hansa.dialect.karmada.claimer import Why
 from hansa.dialect.karmada.compile import changes, compiled, only_version_differs
@@ -108,7 +109,7 @@ def policy(**spec: Any) -> Item:
 def binding(item: Item, needs: Needs | None = None, priority: int | None = None, **spec: Any) -> dict[str, Any]:
     read = read_policy(policy(**spec))
     assert read is not None
-    return compiled(item, *read, needs, priority).binding
+    return compiled(item, *read, needs, priority, Gates()).binding
 
 
 def test_binding_of_a_template() -> None:

@@ -122,15 +122,16 @@ class Claimer:
         held = why is Why.KARMADA or (why is Why.FOUND and was_claimed)
         if policy.lazy and held:
             return
-        wanted = compiled(
-            template,
-            policy,
-            self.policies.spec(policy.key),
-            await self._needs(template),
-            await self._priority(policy),
-        )
+        needs = await self._needs(template)
+        priority = await self._priority(policy) if template.meta.namespace else None
+        gates = self.hub.options.gates
+        wanted = compiled(template, policy, self.policies.spec(policy.key), needs, priority, gates)
         if await self._ensure(wanted, why):
-            self.hub.recorder.of(SOURCE).event(template, "Normal", SUCCEED, f"{_applied(policy)} succeed")
+            source = self.hub.recorder.of(SOURCE)
+            if needs is not None:
+                message = f"Get Replicas({needs.replicas}) and replicaRequirements succeed"
+                source.event(template, "Normal", REPLICAS_SUCCEED, message)
+            source.event(template, "Normal", SUCCEED, f"{_applied(policy)} succeed")
 
     async def _needs(self, template: Item) -> Needs | None:
         try:
@@ -138,16 +139,12 @@ class Claimer:
         except InterpretError as error:
             self.hub.recorder.of(SOURCE).event(template, "Warning", REPLICAS_FAILED, str(error))
             raise
-        if answer is None:
-            return None
-        needs: Needs = answer.value
-        message = f"Get Replicas({needs.replicas}) and replicaRequirements succeed"
-        self.hub.recorder.of(SOURCE).event(template, "Normal", REPLICAS_SUCCEED, message)
-        return needs
+        return answer.value if answer is not None else None
 
     async def _priority(self, policy: Policy) -> int | None:
+        """Raises NotFound when the PriorityClass is missing: without its value the binding would be wrong."""
         asked = policy.spec.schedule_priority
-        if asked is None:
+        if asked is None or not self.hub.options.gates.enabled("PriorityBasedScheduling"):
             return None
         found = await self.hub.client.get(scheme.PRIORITY_CLASSES, asked.priority_class_name)
         return int(found.json().get("value") or 0)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from hansa.api import names, scheme
 from hansa.api.item import Item
 from hansa.api.meta import Json, Resource
+from hansa.base.gates import Gates
 from hansa.base.names import binding_name
 from hansa.base.patch import equal_json, merge_diff
 from hansa.interpret.question import Needs
@@ -26,7 +28,9 @@ class Compiled(NamedTuple):
     owner_uid: str
 
 
-def compiled(template: Item, policy: Policy, policy_spec: Json, needs: Needs | None, priority: int | None) -> Compiled:
+def compiled(
+    template: Item, policy: Policy, policy_spec: Json, needs: Needs | None, priority: int | None, gates: Gates
+) -> Compiled:
     """The binding as it is created, but for its clusters and its permanent id."""
     meta = template.meta
     labels, annotations = marks(policy)
@@ -64,14 +68,31 @@ def compiled(template: Item, policy: Policy, policy_spec: Json, needs: Needs | N
         spec["propagateDeps"] = True
     if needs is not None:
         spec["replicas"] = needs.replicas
-        if needs.requirements is not None:
-            spec["replicaRequirements"] = needs.requirements
+        requirements = needs.requirements
+        if requirements is not None and gates.enabled("ResourceQuotaEstimate") and namespaced:
+            requirements = {"namespace": meta.namespace, **requirements}
+        if requirements is not None:
+            spec["replicaRequirements"] = requirements
     if priority is not None and namespaced:
         spec["schedulePriority"] = {"priority": priority}
+    groups = _affinity_groups(policy_spec, meta.labels or {})
+    if groups and namespaced and gates.enabled("WorkloadAffinity"):
+        spec["workloadAffinityGroups"] = groups
     if suspension := policy_spec.get("suspension"):
         spec["suspension"] = suspension
     binding = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata, "spec": spec}
     return Compiled(resource, binding, meta.uid)
+
+
+def _affinity_groups(policy_spec: Json, labels: Mapping[str, str]) -> Json:
+    """The groups that the template belongs to, by the labels that the policy names."""
+    affinity: Json = (policy_spec.get("placement") or {}).get("workloadAffinity") or {}
+    groups: Json = {}
+    for side in ("affinity", "antiAffinity"):
+        key = (affinity.get(side) or {}).get("groupByLabelKey")
+        if key and key in labels:
+            groups[f"{side}Group"] = f"{key}={labels[key]}"
+    return groups
 
 
 def controller_uid(binding: Item) -> str:

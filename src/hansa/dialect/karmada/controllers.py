@@ -12,6 +12,7 @@ from hansa.dialect.karmada.hub import Hub
 from hansa.dialect.karmada.keeper import BINDINGS, BINDINGS_BY_POLICY, PolicyKeeper, policy_ids
 from hansa.dialect.karmada.policies import Policies
 from hansa.dialect.karmada.projector import Projector
+from hansa.match.preempt import roused
 from hansa.runtime.controller import Controller
 from hansa.runtime.informer import Change
 
@@ -57,6 +58,11 @@ def controllers(hub: Hub) -> list[Part]:
             else:
                 reconciler.found.discard(new.key)
             keeper.queue.add(new.key, low=change.initial)
+        if old is not None:
+            lowered = policies.get(new.key)
+            before = (old.json().get("spec") or {}).get("priority") or 0
+            for policy in roused(policies, lowered, before) if lowered is not None else ():
+                keeper.queue.add(policy.key)
 
     for informer in policies.informers:
         informer.subscribe(policy_changed)

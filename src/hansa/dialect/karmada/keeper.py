@@ -10,16 +10,19 @@ from hansa.api import names, scheme
 from hansa.api.item import Item
 from hansa.api.meta import GVK, Json, Key, Resource
 from hansa.api.work import ResourceBinding
-from hansa.dialect.karmada.claimer import TemplateKey, Why, release, release_one
+from hansa.dialect.karmada.claimer import SOURCE, TemplateKey, Why, release, release_one
 from hansa.dialect.karmada.hub import Hub
 from hansa.dialect.karmada.policies import Policies, policy_resource
 from hansa.kube.discovery import NoMatch
-from hansa.kube.errors import NotFound
-from hansa.match.claim import claim_of
+from hansa.kube.errors import ApiError, NotFound, Unreachable
+from hansa.match.claim import claim_of, claim_patch
 from hansa.match.policy import Policy
-from hansa.match.selector import Subject
+from hansa.match.preempt import may_preempt
+from hansa.match.selector import BY_NAME, Subject
 from hansa.runtime.controller import Requeue, Retry
 
+PREEMPT_SUCCEED = "PreemptPolicySucceed"
+PREEMPT_FAILED = "PreemptPolicyFailed"
 BINDINGS_BY_POLICY = "policy"
 BINDINGS = (scheme.RESOURCE_BINDINGS, scheme.CLUSTER_RESOURCE_BINDINGS)
 
@@ -62,7 +65,30 @@ class PolicyKeeper:
         for resource, template in self._selected(policy):
             if claim_of(template.meta) is None:
                 self.look_at(TemplateKey(resource, template.meta.namespace, template.meta.name), why)
+        if policy.spec.preemption == "Always" and self.hub.options.gates.enabled("PropagationPolicyPreemption"):
+            await self._preempt(policy)
         return None
+
+    async def _preempt(self, policy: Policy) -> None:
+        """Take over the templates that the policy names and others hold, as far as `may_preempt` allows."""
+        for resource, template in list(self._selected(policy)):
+            claim = claim_of(template.meta)
+            holder = self.policies.get(claim.policy) if claim is not None else None
+            named = policy.closeness(Subject.of(template)) == BY_NAME
+            if not named or template.deleting or holder is None or not may_preempt(policy, holder):
+                continue
+            patch = claim_patch(template.meta, policy)
+            if patch is None:
+                continue
+            patch["metadata"]["resourceVersion"] = template.meta.resource_version
+            source = self.hub.recorder.of(SOURCE)
+            message = f"{_shown(policy)} preempted {_shown(holder)}"
+            try:
+                await self.hub.client.patch(resource, template.meta.name, template.meta.namespace or None, patch)
+            except (ApiError, Unreachable) as error:
+                source.event(template, "Warning", PREEMPT_FAILED, f"{message} failed: {error}")
+                raise
+            source.event(template, "Normal", PREEMPT_SUCCEED, f"{message} succeed")
 
     async def _identify(self, item: Item, policy: Policy) -> None:
         """Admission does this; a policy that came past it (no webhook, or an older one) gets it here."""
@@ -150,6 +176,12 @@ class PolicyKeeper:
             for item in informer.store.list(policy.meta.namespace or None):
                 if policy.id in policy_ids(item) if claimed else policy.matches(Subject.of(item)):
                     yield known.resource, item
+
+
+def _shown(policy: Policy) -> str:
+    if policy.cluster_wide:
+        return f"ClusterPropagationPolicy({policy.meta.name})"
+    return f"PropagationPolicy({policy.key})"
 
 
 def _finalizer(policy: Policy) -> str:

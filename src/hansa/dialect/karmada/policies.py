@@ -46,6 +46,9 @@ class Policies:
         own = best(self._of_kind(subject, subject.namespace), subject) if subject.namespace else None
         return own or best(self._of_kind(subject, ""), subject)
 
+    def __iter__(self) -> Iterator[Policy]:
+        return (policy for policy, _ in self._policies.values())
+
     def _of_kind(self, subject: Subject, namespace: str) -> Iterator[Policy]:
         for key in self._by_kind.get((namespace, subject.api_version, subject.kind), ()):
             yield self._policies[key][0]
