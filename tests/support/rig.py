@@ -68,7 +68,8 @@ class Rig:
         return (await client.patch(resource, name, namespace, patch, kind=kind, subresource=subresource)).json()
 
     async def delete(self, resource: Resource, name: str, namespace: str | None = None, *, server: str = "hub") -> None:
-        await self.clients[server].delete(resource, name, namespace)
+        """As kubectl does; without a word on dependents some kinds leave them orphans."""
+        await self.clients[server].delete(resource, name, namespace, propagation="Background")
 
     async def get(self, server: str, resource: Resource, name: str, namespace: str | None = None) -> Json | None:
         try:
