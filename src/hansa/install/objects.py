@@ -1,6 +1,8 @@
 """What `hansa init` puts on a hub besides CRDs: namespaces, the account that Hansa works as, and what it may do.
 
 Hansa reads every kind, because any kind can be a template, and patches them to claim them and to report their status.
+Because roles and their bindings are among the kinds, the account could give itself more: guard it as you would guard
+an administrator's.
 It creates, changes and deletes only objects of its own groups, execution namespaces, and the Secrets it made.
 """
 
@@ -56,6 +58,9 @@ def permissions() -> list[Json]:
                 _rule(["*"], ["*"], ["get", "list", "watch"]),
                 # claims are labels on templates, results are their status
                 _rule(["*"], ["*"], ["patch"]),
+                # roles and their bindings can be templates too: an API server lets nobody label one who does not hold
+                # its rules, or these verbs
+                _rule([_RBAC], ["roles", "clusterroles"], ["bind", "escalate"]),
                 # what Hansa itself writes
                 _rule(list(OWN_GROUPS), ["*"], ["create", "update", "delete", "deletecollection"]),
                 # execution namespaces, one for each cluster

@@ -74,7 +74,14 @@ class Health:
     live: Json
 
 
-Question = Replicas | Revise | Retain | Reflect | Aggregate | Health
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """What must be where the object is? Answer: references {apiVersion, kind, namespace, name | labelSelector}."""
+
+    obj: Json
+
+
+Question = Replicas | Revise | Retain | Reflect | Aggregate | Health | Dependencies
 
 
 class Answer(NamedTuple):
@@ -114,7 +121,7 @@ class Chain:
 def subject(question: Question) -> Json:
     """The object that a question is about."""
     match question:
-        case Replicas(obj) | Revise(obj, _):
+        case Replicas(obj) | Revise(obj, _) | Dependencies(obj):
             return obj
         case Retain(wanted, _):
             return wanted

@@ -7,6 +7,7 @@ from typing import Protocol
 from hansa.api import scheme
 from hansa.api.meta import Key
 from hansa.dialect.karmada.claimer import Claimer, TemplateKey, Why
+from hansa.dialect.karmada.dependencies.controller import dependencies
 from hansa.dialect.karmada.detector import Detector
 from hansa.dialect.karmada.hub import Hub
 from hansa.dialect.karmada.keeper import BINDINGS, BINDINGS_BY_POLICY, PolicyKeeper, policy_ids
@@ -66,7 +67,17 @@ def controllers(hub: Hub) -> list[Part]:
 
     for informer in policies.informers:
         informer.subscribe(policy_changed)
-    return [Detector(hub, look_at), claims, keeper, _projector(hub)]
+    parts: list[Part] = [claims, keeper, _projector(hub)]
+    noticed = look_at
+    if hub.options.gates.enabled("PropagateDeps"):
+        controller, dependency_changed = dependencies(hub)
+        parts.append(controller)
+
+        def noticed(key: TemplateKey, why: Why, initial: bool) -> None:
+            look_at(key, why, initial)
+            dependency_changed(key, initial)
+
+    return [Detector(hub, noticed), *parts]
 
 
 def _projector(hub: Hub) -> Part:

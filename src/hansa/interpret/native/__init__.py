@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hansa.interpret.native.aggregate import AGGREGATORS
+from hansa.interpret.native.dependencies import FINDERS
 from hansa.interpret.native.health import CHECKS
 from hansa.interpret.native.reflect import REFLECTORS, whole
 from hansa.interpret.native.replicas import COUNTERS
@@ -11,6 +12,7 @@ from hansa.interpret.native.revise import REVISERS
 from hansa.interpret.question import (
     Aggregate,
     Answer,
+    Dependencies,
     Health,
     Question,
     Reflect,
@@ -35,5 +37,7 @@ def native(question: Question) -> Answer | None:
             return Answer(REFLECTORS.get(kind, whole)(live))
         case Aggregate(template, items):
             return Answer(AGGREGATORS[kind](template, items)) if kind in AGGREGATORS else None
+        case Dependencies(obj):
+            return Answer(FINDERS[kind](obj)) if kind in FINDERS else None
         case Health(live):
             return Answer(CHECKS[kind](live)) if kind in CHECKS else None
