@@ -13,8 +13,11 @@ import uuid
 from datetime import timedelta
 
 from hansa.api.meta import Json, Key
+from hansa.apiserver.admission import AdmissionRequest
 from hansa.apiserver.context import Context, finished
 from hansa.apiserver.customs import CLEANUP, DEFINITIONS
+from hansa.apiserver.message import UserInfo
+from hansa.apiserver.resources import Served
 from hansa.apiserver.storage import Bucket, Entry, Event
 from hansa.base.clock import rfc3339
 from hansa.base.patch import equal_json
@@ -26,6 +29,10 @@ _SERVICE_ACCOUNT_ANNOTATION = "kubernetes.io/service-account.name"
 _TOKEN_TYPE = "kubernetes.io/service-account-token"
 _ROOT_CA = "kube-root-ca.crt"
 RETRY_SECONDS = 0.5
+_CONTROLLER = UserInfo(
+    "system:serviceaccount:kube-system:namespace-controller",
+    ("system:serviceaccounts", "system:serviceaccounts:kube-system", "system:authenticated"),
+)
 
 
 class Namespaces:
@@ -47,15 +54,13 @@ class Namespaces:
             self._wake.clear()
             waiting = list(self._queue)
             self._queue.clear()
-            again = False
             for name, key in waiting:
                 try:
-                    again = self._look(name, key) or again
+                    if await self._look(name, key):
+                        # most of what holds it up ends with an event; this is for what has none
+                        asyncio.get_running_loop().call_later(RETRY_SECONDS, self._add, name, key)
                 except Exception:
                     log.exception("namespace upkeep failed", extra={"key": str(key)})
-            if again:
-                # what holds a namespace or a definition up ends by an event; this is for what has none
-                asyncio.get_running_loop().call_later(RETRY_SECONDS, self._wake.set)
 
     def _hear(self, name: str, event: Event) -> None:
         key = event.new.key
@@ -72,7 +77,7 @@ class Namespaces:
         self._queue[(name, key)] = None
         self._wake.set()
 
-    def _look(self, name: str, key: Key) -> bool:
+    async def _look(self, name: str, key: Key) -> bool:
         """Whether to look again without an event."""
         bucket = self._context.storage.bucket(name)
         entry = bucket.entries.get(key)
@@ -80,10 +85,10 @@ class Namespaces:
             return False
         if name == NAMESPACES:
             if entry.deleting:
-                return self._empty(bucket, entry)
+                return await self._empty(bucket, entry)
             self._furnish(key.name)
         elif name == DEFINITIONS and entry.deleting:
-            return self._remove_instances(bucket, entry)
+            return await self._remove_instances(bucket, entry)
         elif name == "secrets":
             self._fill_token(bucket, entry)
         elif name == "serviceaccounts":
@@ -141,27 +146,32 @@ class Namespaces:
 
     # -- end ---------------------------------------------------------------------------------------------------------
 
-    def _empty(self, bucket: Bucket, entry: Entry) -> bool:
+    async def _empty(self, bucket: Bucket, entry: Entry) -> bool:
         """Delete the contents; when none is left take off the finalizer. True while something remains."""
         namespace = entry.key.name
-        remaining = self._delete_contents(namespace)
+        denials: list[str] = []
+        remaining = await self._delete_contents(namespace, denials)
+        current = bucket.entries.get(entry.key)
+        if current is None or not current.deleting:
+            return False
+        entry = current  # webhooks may have been asked meanwhile
         namespace_obj = entry.json()
         if remaining:
-            self._explain(bucket, entry, namespace_obj, remaining)
+            self._explain(bucket, entry, namespace_obj, remaining, denials)
             return True
         spec = namespace_obj.get("spec") or {}
         spec["finalizers"] = [f for f in spec.get("finalizers") or [] if f != "kubernetes"]
         if not spec["finalizers"]:
             del spec["finalizers"]
         namespace_obj["spec"] = spec
-        current = bucket.entries.get(entry.key)
-        if current is not entry:
-            return True
         self._context.store(bucket, namespace_obj, entry)
         return False
 
-    def _delete_contents(self, namespace: str) -> dict[str, list[Entry]]:
-        """Mark or remove everything in the namespace; what remains, by resource. Pods go first."""
+    async def _delete_contents(self, namespace: str, denials: list[str]) -> dict[str, list[Entry]]:
+        """Mark or remove everything in the namespace; what remains, by resource. Pods go first.
+
+        What admission does not let go stays, and its reason is added to `denials`.
+        """
         remaining: dict[str, list[Entry]] = {}
         buckets = sorted(self._context.resources.stored(), key=lambda served: served.bucket != "pods")
         for served in buckets:
@@ -169,17 +179,24 @@ class Namespaces:
                 continue
             bucket = self._context.bucket(served)
             for content in list(bucket.of_namespace(namespace)):
-                left = self._delete(bucket, content)
+                left = await self._delete(bucket, content, denials)
                 if left is not None:
                     remaining.setdefault(served.resource.group_resource, []).append(left)
             if served.bucket == "pods" and remaining:
                 break
         return remaining
 
-    def _delete(self, bucket: Bucket, entry: Entry) -> Entry | None:
+    async def _delete(self, bucket: Bucket, entry: Entry, denials: list[str]) -> Entry | None:
         obj = entry.json()
         if not entry.deleting:
             served = next((s for s in self._context.resources.stored() if s.bucket == bucket.name), None)
+            denial = await self._denial(served, obj) if served is not None else None
+            if denial is not None:
+                denials.append(denial)
+                return entry
+            current = bucket.entries.get(entry.key)
+            if current is not entry:
+                return current  # it changed while webhooks were asked: the next look is at what it is then
             graceful = served.rules.graceful if served is not None else None
             grace = graceful(obj, None) if graceful else 0
             obj["metadata"]["deletionTimestamp"] = rfc3339(self._context.clock.now() + timedelta(seconds=grace))
@@ -192,7 +209,25 @@ class Namespaces:
             return None
         return entry
 
-    def _explain(self, bucket: Bucket, entry: Entry, obj: Json, remaining: dict[str, list[Entry]]) -> None:
+    async def _denial(self, served: Served, obj: Json) -> str | None:
+        """Why admission does not let the object go; None when it does."""
+        meta = obj["metadata"]
+        request = AdmissionRequest(
+            uid=meta.get("uid", ""),
+            resource=served.resource,
+            operation="DELETE",
+            name=meta["name"],
+            namespace=meta.get("namespace", ""),
+            user=_CONTROLLER,
+            object=None,
+            old_object=obj,
+        )
+        outcome = await self._context.admission.validate(request)
+        return str(outcome.denial.get("message")) if outcome.denial is not None else None
+
+    def _explain(
+        self, bucket: Bucket, entry: Entry, obj: Json, remaining: dict[str, list[Entry]], denials: list[str]
+    ) -> None:
         counts = ", ".join(f"{name} has {len(left)} resource instances" for name, left in sorted(remaining.items()))
         finalizers: dict[str, int] = {}
         for left in remaining.values():
@@ -201,11 +236,17 @@ class Namespaces:
                     finalizers[finalizer] = finalizers.get(finalizer, 0) + 1
         texts = ", ".join(f"{name} in {count} resource instances" for name, count in sorted(finalizers.items()))
         now = rfc3339(self._context.clock.now())
-        conditions: list[Json] = [
+        conditions: list[Json] = []
+        if denials:
+            message = (
+                f"Failed to delete all resource types, {len(denials)} remaining: {', '.join(sorted(set(denials)))}"
+            )
+            conditions.append(_condition("NamespaceDeletionContentFailure", "ContentDeletionFailed", message, now))
+        conditions.append(
             _condition(
                 "NamespaceContentRemaining", "SomeResourcesRemain", f"Some resources are remaining: {counts}", now
             )
-        ]
+        )
         if texts:
             message = f"Some content in the namespace has finalizers remaining: {texts}"
             conditions.append(_condition("NamespaceFinalizersRemaining", "SomeFinalizersRemain", message, now))
@@ -220,14 +261,15 @@ class Namespaces:
         if not equal_json(status, obj.get("status")) and bucket.entries.get(entry.key) is entry:
             self._context.storage.put(bucket, {**obj, "status": status}, entry)
 
-    def _remove_instances(self, bucket: Bucket, entry: Entry) -> bool:
+    async def _remove_instances(self, bucket: Bucket, entry: Entry) -> bool:
         """A definition that is deleted takes its objects along, first."""
         finalizer = CLEANUP
         definition = entry.json()
         if finalizer not in (definition["metadata"].get("finalizers") or ()):
             return False
         instances = self._context.storage.bucket(entry.key.name)
-        left = [kept for one in list(instances.entries.values()) if (kept := self._delete(instances, one)) is not None]
+        deleted = [await self._delete(instances, one, []) for one in list(instances.entries.values())]
+        left = [kept for kept in deleted if kept is not None]
         if left:
             return True
         finalizers = [f for f in definition["metadata"]["finalizers"] if f != finalizer]
