@@ -17,7 +17,7 @@ from tests.support.objects import (
 )
 from tests.support.rig import Rig
 
-from hansa.api import scheme
+from hansa.api import names, scheme
 from hansa.api.meta import Json, Resource
 
 STAYS = {
