@@ -23,6 +23,7 @@ from hansa.runtime.controller import Requeue, Retry
 
 PREEMPT_SUCCEED = "PreemptPolicySucceed"
 PREEMPT_FAILED = "PreemptPolicyFailed"
+UNKNOWN_KIND = "UnknownKind"
 BINDINGS_BY_POLICY = "policy"
 BINDINGS = (scheme.RESOURCE_BINDINGS, scheme.CLUSTER_RESOURCE_BINDINGS)
 
@@ -60,6 +61,8 @@ class PolicyKeeper:
         if key in self.found:
             self.found.discard(key)
             why = Why.FOUND
+        else:
+            await self._tell_unknown(item, policy)
         for resource, template in self._claimed(policy):
             self.look_at(TemplateKey(resource, template.meta.namespace, template.meta.name), why)
         for resource, template in self._selected(policy):
@@ -89,6 +92,18 @@ class PolicyKeeper:
                 source.event(template, "Warning", PREEMPT_FAILED, f"{message} failed: {error}")
                 raise
             source.event(template, "Normal", PREEMPT_SUCCEED, f"{message} succeed")
+
+    async def _tell_unknown(self, item: Item, policy: Policy) -> None:
+        """A policy for a kind that the hub does not serve waits in silence otherwise."""
+        for position, selector in enumerate(policy.selectors):
+            try:
+                await self.hub.client.discovery.resource_for(GVK.of(selector.api_version, selector.kind))
+            except NoMatch:
+                message = (
+                    f"spec.resourceSelectors[{position}]: the control plane does not serve kind {selector.kind} of"
+                    f" {selector.api_version}: install its CustomResourceDefinition, or correct apiVersion and kind"
+                )
+                self.hub.recorder.of(SOURCE).event(item, "Warning", UNKNOWN_KIND, message)
 
     async def _identify(self, item: Item, policy: Policy) -> None:
         """Admission does this; a policy that came past it (no webhook, or an older one) gets it here."""

@@ -136,7 +136,9 @@ def _refusal(manifest: Json, live: ObjectMeta, cluster: str) -> str:
     where = f"{live.namespace}/{live.name}" if live.namespace else live.name
     return (
         f"resource(kind={manifest.get('kind', '')}, {where}) already exists in the cluster {cluster} and the"
-        f" {names.CONFLICT_RESOLUTION_ANNOTATION} strategy value is empty, Karmada will not manage this resource"
+        f" {names.CONFLICT_RESOLUTION_ANNOTATION} strategy value is empty, Karmada will not manage this resource."
+        " To take it over, set conflictResolution: Overwrite in the policy, or the annotation"
+        f" {names.CONFLICT_RESOLUTION_ANNOTATION}: overwrite on the template"
     )
 
 
