@@ -34,6 +34,17 @@ from hansa.runtime.recorder import Recorder
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
 
+class Tap:
+    """Stands between the control plane and the servers; what it raises, the control plane sees."""
+
+    def before(self, server: str, method: str, path: str, body: bytes) -> Answer | None:
+        """A request is about to reach the server; an answer keeps it from there."""
+        return None
+
+    def after(self, server: str, method: str, path: str) -> None:
+        """It has been carried out, and its answer is on the way back."""
+
+
 @dataclass
 class Wire(InProcessTransport):
     """A transport that counts writes, and that can be cut: then nothing gets through, and open watches break."""
@@ -42,6 +53,7 @@ class Wire(InProcessTransport):
     embedded: Embedded
     writes: list[str] = field(default_factory=list)
     cut: bool = False
+    tap: Tap | None = None
 
     def __post_init__(self) -> None:
         super().__init__(self.server, self.embedded, user=ADMIN)
@@ -60,9 +72,15 @@ class Wire(InProcessTransport):
             raise Unreachable(self.server, "cut off")
         if method in WRITES:
             self.writes.append(f"{method} {path}")
-        return await super().request(
+        instead = self.tap.before(self.server, method, path, body) if self.tap is not None else None
+        if instead is not None:
+            return instead
+        answer = await super().request(
             method, path, query=query, headers=headers, body=body, timeout_seconds=timeout_seconds
         )
+        if self.tap is not None:
+            self.tap.after(self.server, method, path)
+        return answer
 
     @asynccontextmanager
     async def stream(
@@ -91,7 +109,7 @@ class ControlPlane:
     """The dialects and the pipeline, as one process runs them."""
 
     def __init__(self, federation: Federation) -> None:
-        self.wire = Wire("hub", federation.servers["hub"])
+        self.wire = Wire("hub", federation.servers["hub"], tap=federation.tap)
         self.members: dict[str, Wire] = {}
         self._federation = federation
         client = Client(self.wire, qps=0)
@@ -120,7 +138,7 @@ class ControlPlane:
     def _connect(self, cluster: Cluster, secret: Mapping[str, bytes]) -> Client:
         name = cluster.metadata.name
         cut = self._federation.is_cut(name)
-        self.members[name] = Wire(name, self._federation.servers[name], cut=cut)
+        self.members[name] = Wire(name, self._federation.servers[name], cut=cut, tap=self._federation.tap)
         return Client(self.members[name], qps=0)
 
     @property
@@ -152,8 +170,16 @@ class ControlPlane:
 class Federation:
     """Servers by name; `hub` is among them. The users' own clients are not counted."""
 
-    def __init__(self, clock: LoopClock, servers: dict[str, Embedded], *, speaks_kubefed: bool = False) -> None:
+    def __init__(
+        self,
+        clock: LoopClock,
+        servers: dict[str, Embedded],
+        *,
+        speaks_kubefed: bool = False,
+        tap: Tap | None = None,
+    ) -> None:
         self.clock = clock
+        self.tap = tap
         self.speaks_kubefed = speaks_kubefed
         self.servers = servers
         self.clients = {name: Client(Wire(name, server), qps=0) for name, server in servers.items()}
@@ -247,16 +273,23 @@ class Federation:
 
 
 @asynccontextmanager
-async def running(keys: Keys, crds: Sequence[Json], *, speaks_kubefed: bool) -> AsyncGenerator[Federation, None]:
+async def running(
+    keys: Keys,
+    crds: Sequence[Json],
+    *,
+    speaks_kubefed: bool,
+    members: Sequence[str] = ("member1", "member2", "member3"),
+    tap: Tap | None = None,
+) -> AsyncGenerator[Federation, None]:
     clock = LoopClock()
     servers: dict[str, Embedded] = {}
-    for name in ("hub", "member1", "member2", "member3"):
+    for name in ("hub", *members):
         definitions = crds if name == "hub" else []
         servers[name] = await start_embedded(name, clock=clock, extra_crds=definitions, keys=keys)
     hub = Client(Wire("hub", servers["hub"]), qps=0)
     for name in ("karmada-cluster", "kube-federation-system"):
         await hub.create(scheme.NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-    built = Federation(clock, servers, speaks_kubefed=speaks_kubefed)
+    built = Federation(clock, servers, speaks_kubefed=speaks_kubefed, tap=tap)
     try:
         yield built
     finally:

@@ -73,6 +73,17 @@ async def test_a_policy_that_is_lazy_no_longer_acts_at_once(rig: Rig) -> None:
     await rig.reaches(["member2"], CONFIG_MAPS, "web", rig.namespace)
 
 
+async def test_a_policy_that_is_lazy_no_longer_acts_on_what_it_only_claimed(rig: Rig) -> None:
+    template = config_map("web", rig.namespace)
+    await rig.apply(template)
+    await rig.holds(_nothing, seconds=1)
+    await rig.apply(lazy(rig, template, "member1"))
+    await claimed(rig, "web", "lazy")
+    await stays(rig)
+    await rig.apply(policy("lazy", rig.namespace, [selects(template)], clusters=["member1"]))
+    await rig.reaches(["member1"], CONFIG_MAPS, "web", rig.namespace)
+
+
 async def test_what_comes_with_the_turn_to_laziness_waits(rig: Rig) -> None:
     template = config_map("web", rig.namespace)
     await rig.apply(policy("lazy", rig.namespace, [selects(template)], clusters=["member1"]), template)

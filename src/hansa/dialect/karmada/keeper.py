@@ -66,7 +66,9 @@ class PolicyKeeper:
         for resource, template in self._claimed(policy):
             self.look_at(TemplateKey(resource, template.meta.namespace, template.meta.name), why)
         for resource, template in self._selected(policy):
-            if claim_of(template.meta) is None:
+            claim = claim_of(template.meta)
+            # claimed while the policy was lazy, and without a binding so far: no binding leads to it
+            if claim is None or claim.policy == policy.key:
                 self.look_at(TemplateKey(resource, template.meta.namespace, template.meta.name), why)
         if policy.spec.preemption == "Always" and self.hub.options.gates.enabled("PropagationPolicyPreemption"):
             await self._preempt(policy)

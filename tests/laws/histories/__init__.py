@@ -1,0 +1,1 @@
+"""Safety under random histories of the real controllers, in virtual time."""

@@ -1,0 +1,40 @@
+"""A federation in which one history follows another."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+
+from tests.laws.histories.history import MEMBERS, History
+from tests.laws.histories.oracle import Oracle
+from tests.support.federation import Federation, running
+
+from hansa.api.crd import all_crds
+from hansa.apiserver.embedded import Keys
+
+PER_WORLD = 25
+"""Histories in one federation: enough to share its start, few enough that a failure is soon seen alone."""
+
+
+@asynccontextmanager
+async def world(keys: Keys, seed: int) -> AsyncGenerator[tuple[Federation, Oracle]]:
+    oracle = Oracle(random.Random(seed))
+    async with running(keys, all_crds(), speaks_kubefed=False, members=MEMBERS, tap=oracle) as federation:
+        oracle.servers = federation.servers
+        await federation.join(*MEMBERS)
+        await federation.settle()
+        yield federation, oracle
+
+
+async def histories(keys: Keys, seed: int, count: int, told: Callable[[int], None] = lambda _: None) -> int:
+    """Run histories seed, seed+1, …; how many. Raises Violation."""
+    done = 0
+    while done < count:
+        async with world(keys, seed + done) as (federation, oracle):
+            for _ in range(min(PER_WORLD, count - done)):
+                await asyncio.wait_for(History(federation, oracle, seed + done).run(), 36_000)
+                done += 1
+                told(done)
+    return done
