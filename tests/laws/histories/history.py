@@ -39,6 +39,9 @@ class Wish:
     """Whether the policy says so; `suspended` is what the binding was told."""
     suspended: bool = False
     bound: tuple[str, ...] | None = None
+    created: float = 0.0
+    unsure: bool = False
+    """A Lazy policy and its template came in one second: a process that starts then cannot tell which was first."""
     broken: bool = False
     foreign: set[str] = field(default_factory=set[str])
     """Members where somebody else had an object of the name first."""
@@ -136,7 +139,7 @@ class History:
             self._did(f"create {wish.name}")
             if not await self._create(wish.resource, self._document(wish)):
                 return
-            wish.exists = True
+            wish.exists, wish.created = True, asyncio.get_running_loop().time()
         else:
             self._did(f"edit {wish.name}")
             await self.federation.hub.patch(wish.resource, wish.name, self.namespace, {"data": data})
@@ -159,7 +162,7 @@ class History:
         assert wish.policy is not None
         for member in set(wish.bound or ()) - set(wish.policy):
             self.oracle.may_end.add(self._place(member, wish))
-        wish.bound, wish.suspended = wish.policy, wish.suspends
+        wish.bound, wish.suspended, wish.unsure = wish.policy, wish.suspends, False
 
     def _place(self, member: str, wish: Wish) -> Place:
         return (member, wish.resource.plural, self.namespace, wish.name)
@@ -188,6 +191,8 @@ class History:
         wish.policy, wish.suspends = clusters, suspended
         if not lazy and wish.exists:
             self._bind(wish)
+        elif lazy and wish.exists and asyncio.get_running_loop().time() - wish.created < 1:
+            wish.unsure = True
 
     async def _delete_template(self) -> None:
         wish = self._wish()
@@ -327,7 +332,7 @@ class History:
                 raise Violation(f"a delete needs our marks: somebody else's {where} is gone or changed")
             return
         wanted = wish.exists and member in (wish.bound or ())
-        if wish.broken or wish.suspended:
+        if wish.broken or wish.suspended or wish.unsure:
             return
         if not wanted:
             if ours:

@@ -119,7 +119,9 @@ class Claimer:
         if patch is not None:
             patch["metadata"]["resourceVersion"] = template.meta.resource_version
             template = await self.hub.client.patch(resource, template.meta.name, template.meta.namespace or None, patch)
-        held = why is Why.KARMADA or (why is Why.FOUND and was_claimed)
+        # of what we find when we start we only know who was there first
+        older = was_claimed or (template.meta.creation_timestamp or "") < (policy.meta.creation_timestamp or "")
+        held = why is Why.KARMADA or (why is Why.FOUND and older)
         if policy.lazy and held:
             return
         needs = await self._needs(template)
