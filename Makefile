@@ -37,7 +37,9 @@ bench: $(STAMP)
 	$(BIN)/python -m bench
 
 chaos: $(STAMP)
-	$(BIN)/pytest tests/wire/test_kill.py --kills 50 -s
+	$(BIN)/python -m tests.laws.histories --sabotage --seed 1
+	$(BIN)/python -m tests.laws.histories --count 10000
+	$(BIN)/pytest tests/wire/test_kill.py --kills 100 -s
 
 gen: $(STAMP)
 	$(BIN)/python tools/gen.py crds
