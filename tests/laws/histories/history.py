@@ -194,6 +194,9 @@ class History:
                 await self.federation.hub.update(scheme.PROPAGATION_POLICIES, document)
             except Conflict:
                 return
+        if lazy and wish.exists and wish.policy is not None:
+            # what it said before may not have been heard yet, and is now held back
+            wish.unsure = wish.unsure or not await self._has_acted(wish)
         wish.policy, wish.suspends = clusters, suspended
         if not lazy and wish.exists:
             self._bind(wish)
