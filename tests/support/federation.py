@@ -13,6 +13,7 @@ from hansa.api.cluster import Cluster
 from hansa.api.item import Item
 from hansa.api.meta import GVK, Json, Resource
 from hansa.apiserver.embedded import ADMIN, Embedded, Keys, start_embedded
+from hansa.apiserver.message import UserInfo
 from hansa.app.inprocess import InProcessTransport
 from hansa.base.names import execution_namespace
 from hansa.control import pipeline
@@ -54,9 +55,10 @@ class Wire(InProcessTransport):
     writes: list[str] = field(default_factory=list)
     cut: bool = False
     tap: Tap | None = None
+    user: UserInfo = ADMIN
 
     def __post_init__(self) -> None:
-        super().__init__(self.server, self.embedded, user=ADMIN)
+        super().__init__(self.server, self.embedded, user=self.user)
 
     async def request(
         self,
@@ -109,7 +111,7 @@ class ControlPlane:
     """The dialects and the pipeline, as one process runs them."""
 
     def __init__(self, federation: Federation) -> None:
-        self.wire = Wire("hub", federation.servers["hub"], tap=federation.tap)
+        self.wire = Wire("hub", federation.servers["hub"], tap=federation.tap, user=federation.hub_user)
         self.members: dict[str, Wire] = {}
         self._federation = federation
         client = Client(self.wire, qps=0)
@@ -177,7 +179,9 @@ class Federation:
         *,
         speaks_kubefed: bool = False,
         tap: Tap | None = None,
+        hub_user: UserInfo = ADMIN,
     ) -> None:
+        self.hub_user = hub_user
         self.clock = clock
         self.tap = tap
         self.speaks_kubefed = speaks_kubefed
@@ -280,6 +284,7 @@ async def running(
     speaks_kubefed: bool,
     members: Sequence[str] = ("member1", "member2", "member3"),
     tap: Tap | None = None,
+    hub_user: UserInfo = ADMIN,
 ) -> AsyncGenerator[Federation, None]:
     clock = LoopClock()
     servers: dict[str, Embedded] = {}
@@ -289,7 +294,7 @@ async def running(
     hub = Client(Wire("hub", servers["hub"]), qps=0)
     for name in ("karmada-cluster", "kube-federation-system"):
         await hub.create(scheme.NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-    built = Federation(clock, servers, speaks_kubefed=speaks_kubefed, tap=tap)
+    built = Federation(clock, servers, speaks_kubefed=speaks_kubefed, tap=tap, hub_user=hub_user)
     try:
         yield built
     finally:

@@ -62,16 +62,16 @@ def permissions() -> list[Json]:
                 # its rules, or these verbs
                 _rule([_RBAC], ["roles", "clusterroles"], ["bind", "escalate"]),
                 # what Hansa itself writes
-                _rule(list(OWN_GROUPS), ["*"], ["create", "update", "delete", "deletecollection"]),
+                _rule(list(OWN_GROUPS), ["*"], ["create", "delete"]),
                 # execution namespaces, one for each cluster
-                _rule([""], ["namespaces"], ["create", "update", "delete"]),
+                _rule([""], ["namespaces"], ["create", "delete"]),
                 # explanations of what was decided
-                _rule(["", "events.k8s.io"], ["events"], ["create", "update"]),
+                _rule([""], ["events"], ["create"]),
                 # what runs before objects are stored
                 _rule(
                     ["admissionregistration.k8s.io"],
                     ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"],
-                    ["create", "update", "delete"],
+                    ["create"],
                 ),
             ]
         ),
@@ -80,18 +80,17 @@ def permissions() -> list[Json]:
         _role(
             names.HANSA_NAMESPACE,
             [
-                _rule(["coordination.k8s.io"], ["leases"], ["create", "update", "delete"]),
-                _rule([""], ["secrets"], ["create", "update", "delete"]),
+                _rule(["coordination.k8s.io"], ["leases"], ["create", "update"]),
+                _rule([""], ["secrets"], ["create"]),
                 {**_rule([""], ["serviceaccounts/token"], ["create"]), "resourceNames": [ACCOUNT]},
             ],
         ),
         _binding("RoleBinding", "Role", ROLE, names.HANSA_NAMESPACE),
-        # credentials of members, and leases of pull members
+        # credentials of members that KubeFed knew
         _role(
             names.CLUSTER_NAMESPACE,
             [
-                _rule([""], ["secrets"], ["create", "update", "delete"]),
-                _rule(["coordination.k8s.io"], ["leases"], ["create", "update", "delete"]),
+                _rule([""], ["secrets"], ["create"]),
             ],
         ),
         _binding("RoleBinding", "Role", ROLE, names.CLUSTER_NAMESPACE),

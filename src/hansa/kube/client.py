@@ -7,6 +7,7 @@ Bodies of what is read stay bytes: only metadata is decoded.
 from __future__ import annotations
 
 import enum
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, NamedTuple, TypeVar
@@ -16,11 +17,13 @@ import msgspec
 from hansa.api.item import Item
 from hansa.api.meta import Json, Resource
 from hansa.kube.discovery import Discovery
-from hansa.kube.errors import ApiError, Unreachable, error_from_answer, error_from_status
+from hansa.kube.errors import ApiError, Forbidden, Unreachable, error_from_answer, error_from_status
 from hansa.kube.limit import TokenBucket
 from hansa.kube.metrics import RequestMetrics
 from hansa.kube.retry import RetryPolicy
 from hansa.kube.transport import Answer, Transport
+
+log = logging.getLogger(__name__)
 
 REQUEST_SECONDS = 30.0
 PAGE_SIZE = 500
@@ -100,6 +103,7 @@ class Client:
         self.discovery = Discovery(self._read_discovery)
         self._bucket = TokenBucket(qps, burst)
         self._retry = retry or RetryPolicy()
+        self._forbidden: set[tuple[str, str]] = set()
         self._metrics = RequestMetrics(transport.server)
 
     # -- reading -----------------------------------------------------------------------------------------------------
@@ -309,7 +313,20 @@ class Client:
         self._metrics.count(verb, label, answer.code)
         if 200 <= answer.code < 300:
             return answer
-        raise error_from_answer(answer.code, answer.body, answer.headers.get("retry-after"))
+        error = error_from_answer(answer.code, answer.body, answer.headers.get("retry-after"))
+        if isinstance(error, Forbidden):
+            self._tell_forbidden(verb, label, error)
+        raise error
+
+    def _tell_forbidden(self, verb: str, label: str, error: Forbidden) -> None:
+        """Once for each verb and resource: whoever is kept waiting would only say so again and again."""
+        if (verb, label) not in self._forbidden:
+            self._forbidden.add((verb, label))
+            log.error(
+                "%s does not let us %s %s: %s. Grant it, or install the account's roles anew (`hansa init` for the hub,"
+                " `hansa join` for a member)",
+                *(self.server, verb, label or "that", error.message),
+            )
 
     async def _read(
         self,
@@ -351,6 +368,8 @@ class Client:
             lines = await stream.__aenter__()
         except ApiError as error:
             self._metrics.count(verb, label, error.status_code)
+            if isinstance(error, Forbidden):
+                self._tell_forbidden(verb, label, error)
             raise
         except Unreachable:
             self._metrics.count(verb, label, 0)
