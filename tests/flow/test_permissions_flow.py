@@ -1,4 +1,4 @@
-"""The control plane works with what `hansa init` grants its account; without one of its verbs it says what it misses."""
+"""The control plane works with what `hansa init` grants; without one of its verbs it says what it misses."""
 
 from __future__ import annotations
 
