@@ -130,7 +130,8 @@ async def _writes(client: Client) -> int:
         verb = re.search(r'verb="(\w+)"', labels)
         code = re.search(r'code="(\d+)"', labels)
         resource = re.search(r'resource="(\w+)"', labels)
-        counted = verb and verb[1] in WRITE_VERBS and code and code[1].startswith("2")
+        token = 'subresource="token"' in labels  # stores nothing
+        counted = not token and verb and verb[1] in WRITE_VERBS and code and code[1].startswith("2")
         if counted and resource and resource[1] not in ("leases", "tokenreviews", "subjectaccessreviews", ""):
             total += int(float(count))
     return total

@@ -158,8 +158,10 @@ class Claimer:
         existing = self.hub.cache.informer(wanted.resource).store.get(key)
         if existing is None:
             label = names.BINDING_ID_LABEL if key.namespace else names.CLUSTER_BINDING_ID_LABEL
-            metadata["labels"] = {**metadata["labels"], label: str(uuid.uuid4())}
-            binding = placed_at_birth(self.hub, wanted.binding)
+            # only if it is born now: one that is there already keeps its id, by which its Works are found
+            labels = {**metadata["labels"], label: str(uuid.uuid4())}
+            born = {**wanted.binding, "metadata": {**metadata, "labels": labels}}
+            binding = placed_at_birth(self.hub, born)
             try:
                 await self.hub.client.create(wanted.resource, binding, key.namespace or None)
                 return True

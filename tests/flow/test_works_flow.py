@@ -1,0 +1,54 @@
+"""Bindings and their Works where caches are behind and members come late."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.support.objects import CONFIG_MAPS, config_map, policy, selects
+
+from hansa.api import names, scheme
+from hansa.api.item import Item
+from hansa.api.meta import Key
+
+pytestmark = pytest.mark.looptime(resolution=2**-20)
+NAMESPACE = "default"
+
+
+async def test_a_binding_that_the_cache_has_not_seen_keeps_its_id(federation: Any, monkeypatch: Any) -> None:
+    await federation.join("member1")
+    await federation.settle()
+    template = config_map("web", NAMESPACE)
+    await federation.apply(template, policy("p", NAMESPACE, [selects(template)]))
+    await federation.settle()
+    before = await federation.get("hub", scheme.RESOURCE_BINDINGS, "web-configmap", NAMESPACE)
+    store = federation.plane.cache.informer(scheme.RESOURCE_BINDINGS).store
+    get, blind = store.get, [True, True, True]
+
+    def behind(key: Key) -> Item | None:
+        return None if key.name == "web-configmap" and blind and blind.pop() else get(key)
+
+    monkeypatch.setattr(store, "get", behind)
+    await federation.apply(config_map("web", NAMESPACE, {"user": "edited"}))
+    await federation.settle()
+    assert not blind
+    after = await federation.get("hub", scheme.RESOURCE_BINDINGS, "web-configmap", NAMESPACE)
+    identity = names.BINDING_ID_LABEL
+    assert after["metadata"]["labels"][identity] == before["metadata"]["labels"][identity]
+    live = await federation.get("member1", CONFIG_MAPS, "web", NAMESPACE)
+    assert live["data"] == {"user": "edited"}
+    await federation.hub.delete(CONFIG_MAPS, "web", NAMESPACE)
+    await federation.settle()
+    assert all("web" not in w["metadata"]["name"] for w in await federation.works("member1"))
+    assert await federation.get("member1", CONFIG_MAPS, "web", NAMESPACE) is None
+
+
+async def test_a_member_that_joins_later_gets_the_namespaces_that_are_there(federation: Any) -> None:
+    await federation.join("member1")
+    await federation.settle()
+    await federation.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "early"}})
+    await federation.settle()
+    await federation.join("member2")
+    await federation.settle()
+    for member in ("member1", "member2"):
+        assert await federation.get(member, scheme.NAMESPACES, "early") is not None, member
