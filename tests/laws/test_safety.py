@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
 from tests.laws.histories.oracle import Violation
 from tests.laws.histories.sabotage import SABOTAGES
@@ -14,6 +12,8 @@ from hansa.apiserver.embedded import Keys
 from hansa.runtime.clock import SystemClock
 
 COUNT = 200
+SEED = 400900
+"""The same histories every time; `make chaos` takes fresh ones."""
 LIMIT = 1000
 
 
@@ -24,9 +24,7 @@ def keys() -> Keys:
 
 @pytest.mark.timeout(600)
 def test_no_history_breaks_a_rule(keys: Keys) -> None:
-    seed = random.SystemRandom().randrange(10**8)
-    print(f"seed {seed}")
-    assert run(histories(keys, seed, COUNT)) == COUNT
+    assert run(histories(keys, SEED, COUNT)) == COUNT
 
 
 @pytest.mark.timeout(600)
