@@ -10,6 +10,7 @@ from tests.support.objects import CONFIG_MAPS, config_map, policy, selects
 from hansa.api import names, scheme
 from hansa.api.item import Item
 from hansa.api.meta import Key
+from hansa.kube.transport import Answer
 
 pytestmark = pytest.mark.looptime(resolution=2**-20)
 NAMESPACE = "default"
@@ -52,3 +53,29 @@ async def test_a_member_that_joins_later_gets_the_namespaces_that_are_there(fede
     await federation.settle()
     for member in ("member1", "member2"):
         assert await federation.get(member, scheme.NAMESPACES, "early") is not None, member
+
+
+async def test_a_template_that_is_released_late_leaves_no_marks_in_members(federation: Any, monkeypatch: Any) -> None:
+    """The binding was rendered while its template still bore the claim."""
+    await federation.join("member1")
+    await federation.settle()
+    template = config_map("web", NAMESPACE)
+    await federation.apply(template, policy("p", NAMESPACE, [selects(template)]))
+    await federation.settle()
+    wire = federation.plane.wire
+    request, failures = wire.request, [503] * 3
+
+    async def flaky(method: str, path: str, **options: Any) -> Answer:
+        if method == "PATCH" and path.endswith("/configmaps/web") and failures:
+            return Answer(failures.pop(), {}, b"{}")
+        return await request(method, path, **options)
+
+    monkeypatch.setattr(wire, "request", flaky)
+    await federation.hub.delete(scheme.PROPAGATION_POLICIES, "p", NAMESPACE)
+    await federation.settle()
+    assert not failures
+    released = await federation.get("hub", CONFIG_MAPS, "web", NAMESPACE)
+    assert names.POLICY_ID_LABEL not in (released["metadata"].get("labels") or {})
+    live = await federation.get("member1", CONFIG_MAPS, "web", NAMESPACE)
+    assert names.POLICY_ID_LABEL not in live["metadata"]["labels"]
+    assert names.POLICY_NAME_ANNOTATION not in live["metadata"]["annotations"]

@@ -5,6 +5,7 @@ Behaviour of Karmada's binding and execution controllers and of its object watch
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from hansa.api import names
@@ -19,6 +20,8 @@ _CLAIM_OF_POLICY = (
     names.POLICY_NAME_ANNOTATION,
 )
 _CLAIM_OF_CLUSTER_POLICY = (names.CLUSTER_POLICY_ID_LABEL, names.CLUSTER_POLICY_NAME_ANNOTATION)
+_CLAIM_LABELS = frozenset((names.POLICY_ID_LABEL, names.CLUSTER_POLICY_ID_LABEL))
+_CLAIM_ANNOTATIONS = frozenset((*_CLAIM_OF_POLICY[1:], *_CLAIM_OF_CLUSTER_POLICY[1:]))
 # marks of a cluster binding and the conflict resolution are not among them: Karmada leaves those on what it releases
 _MARK_LABELS = (names.BINDING_ID_LABEL, names.WORK_ID_LABEL, names.MANAGED_LABEL)
 _MARK_ANNOTATIONS = (
@@ -44,7 +47,21 @@ def conflict_resolution(template: ObjectMeta, binding_asks: str | None) -> str:
 
 
 def _body(template: Json, binding: ObjectMeta | None, cluster: str) -> Json:
-    return template
+    """The template with the claim that its binding bears.
+
+    The two differ for a moment when a claim changes; a Work that took the template's would keep what it saw last.
+    """
+    if binding is None:
+        return template
+    metadata = mapping(template, "metadata")
+    labels = _claimed_as(mapping(metadata, "labels"), binding.labels or {}, _CLAIM_LABELS)
+    annotations = _claimed_as(mapping(metadata, "annotations"), binding.annotations or {}, _CLAIM_ANNOTATIONS)
+    return {**template, "metadata": {**metadata, "labels": labels, "annotations": annotations}}
+
+
+def _claimed_as(have: Json, bound: Mapping[str, str], marks: frozenset[str]) -> Json:
+    kept = {key: value for key, value in have.items() if key not in marks}
+    return kept | {key: value for key, value in bound.items() if key in marks}
 
 
 def _overrides(template: Json, cluster: str) -> list[Json]:
