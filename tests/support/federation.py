@@ -30,6 +30,7 @@ from hansa.runtime.cache import Cache
 from hansa.runtime.clock import LoopClock
 from hansa.runtime.controller import Controller
 from hansa.runtime.fleet import Fleet
+from hansa.runtime.patience import Traffic
 from hansa.runtime.recorder import Recorder
 
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
@@ -115,9 +116,10 @@ class ControlPlane:
         self.members: dict[str, Wire] = {}
         self._federation = federation
         client = Client(self.wire, qps=0)
+        traffic = Traffic()
         self.cache = Cache(client)
         self.fleet = Fleet()
-        self.recorder = Recorder(client, "hansa", clock=federation.clock)
+        self.recorder = Recorder(client, "hansa", clock=federation.clock, traffic=traffic)
         interpret = Interpreter().ask
         context = Context(
             hub=client,
@@ -128,10 +130,13 @@ class ControlPlane:
             interpret=interpret,
             connect=self._connect,
             options=Options(),
+            traffic=traffic,
             conventions={KARMADA.name: KARMADA, KUBEFED.name: KUBEFED},
         )
         placer = Placer(self.cache)
-        hub = karmada.Hub(client, self.cache, self.recorder, federation.clock, interpret, placer.decide)
+        hub = karmada.Hub(
+            client, self.cache, self.recorder, federation.clock, interpret, placer.decide, traffic=traffic
+        )
         self.parts = [*pipeline.controllers(context, placer), *karmada.controllers(hub)]
         if federation.speaks_kubefed:
             self.parts += kubefed.controllers(kubefed.Hub(client, self.cache, self.recorder, federation.clock))

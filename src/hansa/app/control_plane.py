@@ -23,6 +23,7 @@ from hansa.kube.errors import ConfigError
 from hansa.runtime import metrics
 from hansa.runtime.cache import Cache
 from hansa.runtime.fleet import Fleet
+from hansa.runtime.patience import Traffic
 from hansa.runtime.recorder import Recorder
 
 COMPONENT = "hansa"
@@ -69,9 +70,10 @@ class ControlPlane:
     """Runs within `running`. Must be made within the event loop: its informers start at once."""
 
     def __init__(self, hub: Client, clock: Clock, connect: Connect, settings: Settings) -> None:
+        traffic = Traffic()
         self.cache = Cache(hub)
         self.fleet = Fleet()
-        self.recorder = Recorder(hub, COMPONENT, clock=clock)
+        self.recorder = Recorder(hub, COMPONENT, clock=clock, traffic=traffic)
         interpret = Interpreter().ask
         context = Context(
             hub=hub,
@@ -82,13 +84,14 @@ class ControlPlane:
             interpret=interpret,
             connect=connect,
             options=settings.options,
+            traffic=traffic,
             conventions={convention.name: convention for convention in (KARMADA, KUBEFED)},
         )
         placer = Placer(self.cache)
         self._parts: list[Part] = [
             *pipeline.controllers(context, placer),
             *karmada.controllers(
-                karmada.Hub(hub, self.cache, self.recorder, clock, interpret, placer.decide, settings.karmada)
+                karmada.Hub(hub, self.cache, self.recorder, clock, interpret, placer.decide, settings.karmada, traffic)
             ),
             *kubefed.controllers(kubefed.Hub(hub, self.cache, self.recorder, clock)),
         ]

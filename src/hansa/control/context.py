@@ -15,6 +15,7 @@ from hansa.interpret.question import Answer, Question
 from hansa.kube.client import Client
 from hansa.runtime.cache import Cache
 from hansa.runtime.fleet import Fleet
+from hansa.runtime.patience import Traffic
 from hansa.runtime.recorder import Recorder
 
 Interpret = Callable[[Question], Awaitable[Answer | None]]
@@ -38,6 +39,9 @@ class Options:
     skipped_namespaces: tuple[str, ...] = ("kube-.*",)
     """Regular expressions that a namespace's whole name is held against."""
     gates: Gates = Gates()
+    eviction_limit_seconds: float | None = None
+    """How long what runs in a cluster that is being left stays without a healthy replacement; None: until there is one.
+    Karmada's is 600."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ class Context:
     interpret: Interpret
     connect: Connect
     options: Options = Options()
+    traffic: Traffic = field(default_factory=Traffic)
+    """Shared with the dialects."""
     conventions: Mapping[str, Convention] = field(default_factory=lambda: {KARMADA.name: KARMADA})
 
     def convention(self, labels: Mapping[str, str] | None) -> Convention | None:

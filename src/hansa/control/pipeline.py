@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from hansa.api import scheme
+from hansa.api import names, scheme
 from hansa.api.cluster import Cluster
 from hansa.api.item import Item
 from hansa.api.meta import Key, Resource
@@ -13,7 +11,9 @@ from hansa.base.names import cluster_of, execution_namespace
 from hansa.control.aggregate.reconciler import Aggregator
 from hansa.control.bindings import binding_of
 from hansa.control.cluster.controllers import cluster_controllers
+from hansa.control.clusters import Clusters
 from hansa.control.context import Context, Part
+from hansa.control.evict.reconciler import Evictor
 from hansa.control.execute.apply import Applier
 from hansa.control.execute.reconciler import Executor
 from hansa.control.execute.remove import Remover
@@ -22,7 +22,6 @@ from hansa.control.indexes import BINDINGS_BY_KIND, add_indexes, kind_value
 from hansa.control.namespace.reconciler import NamespacePropagator
 from hansa.control.observe.reconciler import Observer
 from hansa.control.outcomes import Outcomes
-from hansa.control.patience import Patience
 from hansa.control.place.placer import Placer
 from hansa.control.place.reconciler import Scheduler
 from hansa.control.place.triggers import affected, concerns_placement, opens_ways
@@ -32,10 +31,8 @@ from hansa.control.templates import Templates
 from hansa.control.watches import Watches
 from hansa.runtime.controller import Controller
 from hansa.runtime.informer import Change
-from hansa.runtime.queue import Queue
+from hansa.runtime.patience import Patience
 
-Forward = Sequence[Queue[Key]]
-"""Queues on the way to the members."""
 BINDINGS = (scheme.RESOURCE_BINDINGS, scheme.CLUSTER_RESOURCE_BINDINGS)
 
 
@@ -47,15 +44,17 @@ def controllers(context: Context, placer: Placer) -> list[Part]:
     policies = OverridePolicies(context.cache)
     place, render = _place(context, placer), _render(context, policies)
     execute = _execute(context, watches, outcomes)
-    forward = (place.queue, render.queue, execute.queue)
+    for controller in (place, render, execute):
+        context.traffic.add(controller.queue)
     return [
         *cluster_controllers(context),
         _namespaces(context, policies),
         place,
         render,
         execute,
-        _observe(context, watches, outcomes, forward),
-        _aggregate(context, forward),
+        _observe(context, watches, outcomes),
+        _aggregate(context),
+        *([_evict(context)] if context.options.gates.enabled("GracefulEviction") else ()),
     ]
 
 
@@ -63,11 +62,15 @@ def _place(context: Context, placer: Placer) -> Controller[Key]:
     scheduler = Scheduler(context, placer)
     bindings = [context.cache.informer(resource) for resource in BINDINGS]
     controller = Controller("place", scheduler, workers=4, needs=(placer.clusters, *bindings))
+    patience = Patience(controller.queue, context.traffic, context.options.report_delay_seconds)
 
     def changed(change: Change) -> None:
         old, new = change.old, change.new
         if new is None:
             scheduler.written.pop(change.item.key, None)
+        elif old is None and not change.initial and names.APPLIED_PLACEMENT_ANNOTATION in new.annotations:
+            # born with its clusters: all that is left is to say so
+            patience.add(new.key)
         elif old is None or old.meta.generation != new.meta.generation:
             controller.queue.add(new.key, low=change.initial)
 
@@ -98,7 +101,7 @@ def _render(context: Context, policies: OverridePolicies) -> Controller[Key]:
     bindings = [cache.informer(resource) for resource in BINDINGS]
     works = cache.informer(scheme.WORKS)
     clusters = cache.informer(scheme.CLUSTERS)
-    renderer = Renderer(context, templates, policies)
+    renderer = Renderer(context, templates, policies, Clusters(cache))
     needs = (*bindings, works, clusters, *policies.informers)
     controller = Controller("render", renderer, workers=context.options.workers, needs=needs)
 
@@ -229,11 +232,11 @@ def works_of(context: Context, cluster: str, resource: Resource, change: Change)
     return list(found)
 
 
-def _observe(context: Context, watches: Watches, outcomes: Outcomes, forward: Forward) -> Part:
+def _observe(context: Context, watches: Watches, outcomes: Outcomes) -> Part:
     works = context.cache.informer(scheme.WORKS)
     observer = Observer(context, watches, outcomes)
     controller = Controller("observe", observer, workers=context.options.workers, needs=(works,))
-    patience = Patience(controller.queue, forward, context.options.report_delay_seconds)
+    patience = Patience(controller.queue, context.traffic, context.options.report_delay_seconds)
 
     def heard(cluster: str, resource: Resource, change: Change) -> None:
         if change.new is not None:
@@ -245,12 +248,12 @@ def _observe(context: Context, watches: Watches, outcomes: Outcomes, forward: Fo
     return controller
 
 
-def _aggregate(context: Context, forward: Forward) -> Part:
+def _aggregate(context: Context) -> Part:
     cache = context.cache
     works = cache.informer(scheme.WORKS)
     bindings = [cache.informer(resource) for resource in BINDINGS]
     controller = Controller("aggregate", Aggregator(context), workers=4, needs=(works, *bindings))
-    patience = Patience(controller.queue, forward, context.options.report_delay_seconds)
+    patience = Patience(controller.queue, context.traffic, context.options.report_delay_seconds)
 
     def work_changed(change: Change) -> None:
         key = binding_of(change.item)
@@ -265,6 +268,19 @@ def _aggregate(context: Context, forward: Forward) -> Part:
     works.subscribe(work_changed)
     for informer in bindings:
         informer.subscribe(binding_changed)
+    return controller
+
+
+def _evict(context: Context) -> Part:
+    bindings = [context.cache.informer(resource) for resource in BINDINGS]
+    controller = Controller("evict", Evictor(context), workers=4, needs=bindings)
+
+    def changed(change: Change) -> None:
+        if change.new is not None and b"gracefulEvictionTasks" in change.new.raw:
+            controller.queue.add(change.new.key, low=change.initial)
+
+    for informer in bindings:
+        informer.subscribe(changed)
     return controller
 
 

@@ -17,3 +17,9 @@ def binding_status(kind: str) -> str:
     """Of what gathers the status of a binding of that kind."""
     prefix = "cluster-resource" if kind == "ClusterResourceBinding" else "resource"
     return f"{prefix}-binding-status-controller"
+
+
+def eviction(kind: str) -> str:
+    """Of what ends the evictions of a binding of that kind."""
+    prefix = "cluster-resource" if kind == "ClusterResourceBinding" else "resource"
+    return f"{prefix}-binding-graceful-eviction-controller"

@@ -1,6 +1,7 @@
 """Events about objects, written in a second lane: never blocking, never raising, never in the way of work.
 
-What is recorded waits in a bounded table where repetitions meet, and a single task writes it at a modest rate. The
+What is recorded waits in a bounded table where repetitions meet, and a single task writes it at a modest rate: first
+what went wrong, and what went well only while nothing waits on the way to members. The
 behaviour users see is client-go's: a repeated event is one object with a count, and from the eleventh different
 message of one reason on, messages are combined into one event.
 """
@@ -21,6 +22,7 @@ from hansa.kube.client import Client
 from hansa.kube.errors import ApiError, Conflict, NotFound, Unreachable
 from hansa.runtime import metrics
 from hansa.runtime.clock import SystemClock
+from hansa.runtime.patience import LONGEST_SECONDS, Traffic
 
 log = logging.getLogger(__name__)
 
@@ -95,20 +97,24 @@ class Recorder:
         component: str,
         *,
         clock: Clock | None = None,
+        traffic: Traffic | None = None,
         writes_per_second: float = WRITES_PER_SECOND,
         pending_max: int = PENDING_MAX,
     ) -> None:
         self._client = client
         self._component = component
         self._clock = clock or SystemClock()
+        self._traffic = traffic
         self._pause = 1 / writes_per_second
         self._pending_max = pending_max
-        self._pending: OrderedDict[_EventKey, _Pending] = OrderedDict()
+        self._pending: dict[str, OrderedDict[_EventKey, _Pending]] = {"Warning": OrderedDict(), "Normal": OrderedDict()}
+        """In the order in which they are written; they are dropped from the other end."""
         self._written: OrderedDict[_EventKey, _Written] = OrderedDict()
         self._similar: OrderedDict[tuple[str, _Subject, str, str], deque[tuple[float, str]]] = OrderedDict()
         self._sources: dict[str, Source] = {}
         self._writer: asyncio.Task[None] | None = None
         self._closed = False
+        self._jammed_since: float | None = None
         self._serial = 0
 
     def of(self, component: str) -> Source:
@@ -131,16 +137,17 @@ class Recorder:
         message = message if len(message) <= MESSAGE_MAX else message[: MESSAGE_MAX - 3] + "..."
         key, message = self._aggregated(_EventKey(component, subject, type_, reason, message))
         now = rfc3339(self._clock.now())
-        pending = self._pending.get(key)
+        lane = self._pending[type_]
+        pending = lane.get(key)
         if pending is not None:
             pending.count += 1
             pending.last = now
             pending.message = message
             return
-        if len(self._pending) >= self._pending_max:
-            self._pending.popitem(last=False)
+        lane[key] = _Pending(1, now, now, message, version)
+        if sum(map(len, self._pending.values())) > self._pending_max:
+            next(other for other in reversed(self._pending.values()) if other).popitem(last=False)
             metrics.EVENTS_DROPPED.inc()
-        self._pending[key] = _Pending(1, now, now, message, version)
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_all(), name=f"events of {self._component}")
 
@@ -177,14 +184,28 @@ class Recorder:
 
     async def _write_all(self) -> None:
         await asyncio.sleep(GATHER_SECONDS)
-        while self._pending:
-            key, pending = self._pending.popitem(last=False)
+        while lane := next((each for each in self._pending.values() if each), None):
+            if lane is self._pending["Normal"] and await self._gave_way():
+                continue
+            key, pending = lane.popitem(last=False)
             try:
                 await self._write_one(key, pending)
             except Exception:
                 metrics.EVENTS_DROPPED.inc()
                 log.exception("event lost", extra={"reason": key.reason})
             await asyncio.sleep(self._pause)
+
+    async def _gave_way(self) -> bool:
+        """Whether time has passed, because others go first; then a Warning may have come."""
+        now = self._clock.monotonic()
+        if self._closed or self._traffic is None or not self._traffic.jammed:
+            self._jammed_since = None
+            return False
+        self._jammed_since = now if self._jammed_since is None else self._jammed_since
+        if now - self._jammed_since > LONGEST_SECONDS:
+            return False
+        await asyncio.sleep(self._pause)
+        return True
 
     async def _write_one(self, key: _EventKey, pending: _Pending) -> None:
         for attempt in range(ATTEMPTS):

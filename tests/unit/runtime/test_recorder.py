@@ -12,6 +12,8 @@ from hansa.api import scheme
 from hansa.api.item import Item
 from hansa.kube.client import Client
 from hansa.runtime.clock import LoopClock
+from hansa.runtime.patience import LONGEST_SECONDS, Traffic
+from hansa.runtime.queue import Queue
 from hansa.runtime.recorder import Recorder
 
 OBJ = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "default", "uid": "u"}}
@@ -105,5 +107,42 @@ def test_refusals_and_nonsense_are_swallowed() -> None:
         await record.flush()
         assert sorted(event["involvedObject"]["name"] for event in server.objects.values()) == ["n1", "n2"]
         assert {key[0] for key in server.objects} == {"default"}
+
+    virtual_time.run(story())
+
+
+def test_what_went_wrong_is_written_first_and_dropped_last() -> None:
+    async def story() -> None:
+        server = ScriptedServer(scheme.EVENTS)
+        record = recorder(server, pending_max=3)
+        for number in range(3):
+            record.event({**OBJ, "metadata": {"name": f"o{number}"}}, "Normal", "Synced", "done")
+        record.event(OBJ, "Warning", "SyncFailed", "it broke")
+        await record.flush()
+        written = [(event["type"], event["involvedObject"]["name"]) for event in server.objects.values()]
+        assert written == [("Warning", "a"), ("Normal", "o1"), ("Normal", "o2")]
+
+    virtual_time.run(story())
+
+
+def test_success_is_told_when_the_way_is_free_or_after_a_while() -> None:
+    async def story() -> None:
+        server, traffic, queue = ScriptedServer(scheme.EVENTS), Traffic(), Queue[str]()
+        traffic.add(queue)
+        queue.add("on its way")
+        record = recorder(server, traffic=traffic)
+        record.event(OBJ, "Normal", "Synced", "done")
+        record.event(OBJ, "Warning", "SyncFailed", "it broke")
+        await asyncio.sleep(10)
+        assert [event["type"] for event in server.objects.values()] == ["Warning"]
+        await queue.get()
+        await asyncio.sleep(1)
+        assert len(server.objects) == 2
+        queue.add("another")
+        record.event(OBJ, "Normal", "Synced", "done again")
+        await asyncio.sleep(LONGEST_SECONDS)
+        assert len(server.objects) == 2
+        await asyncio.sleep(2)
+        assert len(server.objects) == 3
 
     virtual_time.run(story())

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hansa.api import names, scheme
-from hansa.api.cluster import Cluster
 from hansa.api.item import Item
 from hansa.api.meta import Key
 from hansa.api.work import BindingSpec, ResourceBinding, TargetCluster
 from hansa.control import sources
 from hansa.control.bindings import binding_resource, template_reference
+from hansa.control.clusters import Clusters
 from hansa.control.context import Context
 from hansa.control.indexes import WORKS_BY_BINDING, binding_id
 from hansa.control.render.manifest import Rendering, render
@@ -41,6 +41,7 @@ class Renderer:
     context: Context
     templates: Templates
     policies: OverridePolicies
+    clusters: Clusters
 
     async def reconcile(self, key: Key) -> Requeue | None:
         item = self.context.cache.informer(binding_resource(key)).store.get(key)
@@ -115,13 +116,13 @@ class Renderer:
 
     async def _one(self, rendering: Rendering, target: TargetCluster, existing: dict[Key, Item]) -> bool:
         """True when the Work was written."""
-        found = self.context.cache.informer(scheme.CLUSTERS).store.get(Key("", target.name))
-        if found is None:
+        cluster = self.clusters.get(target.name)
+        if cluster is None:
             raise Retry(f"cluster {target.name} is not known")
         known = self._known(target.name, existing)
         identity = known.labels.get(names.WORK_ID_LABEL) if known is not None else None
         try:
-            rendered = await render(rendering, target, found.as_(Cluster), identity)
+            rendered = await render(rendering, target, cluster, identity)
         except RuleFailed as error:
             self._tell_override(rendering, error.policy.namespace, error.policy.name, target.name, "Warning")
             raise

@@ -16,6 +16,7 @@ from hansa.dialect.karmada.projector import Projector
 from hansa.match.preempt import roused
 from hansa.runtime.controller import Controller
 from hansa.runtime.informer import Change
+from hansa.runtime.patience import Patience
 
 
 class Part(Protocol):
@@ -41,6 +42,7 @@ def controllers(hub: Hub) -> list[Part]:
         cache.informer(scheme.CLUSTER_OVERRIDE_POLICIES),
     )
     claims = Controller("claim", claimer, workers=hub.options.workers, needs=needs)
+    hub.traffic.add(claims.queue)
 
     def look_at(key: TemplateKey, why: Why, initial: bool = False) -> None:
         claimer.note(key, why)
@@ -83,12 +85,12 @@ def controllers(hub: Hub) -> list[Part]:
 def _projector(hub: Hub) -> Part:
     bindings = [hub.cache.informer(resource) for resource in BINDINGS]
     controller: Controller[Key] = Controller("project", Projector(hub), workers=4, needs=bindings)
-    delay = hub.options.report_delay_seconds
+    patience = Patience(controller.queue, hub.traffic, hub.options.report_delay_seconds)
 
     def binding_changed(change: Change) -> None:
         old, new = change.old, change.new
         if new is not None and (old is None or old.meta.resource_version != new.meta.resource_version):
-            controller.queue.add_after(new.key, delay, low=True)
+            patience.add(new.key)
 
     for informer in bindings:
         informer.subscribe(binding_changed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hansa.api.work import BindingSpec, BindingStatus
 from hansa.base.clock import Clock
@@ -11,6 +11,7 @@ from hansa.base.gates import Gates
 from hansa.interpret.question import Answer, Question
 from hansa.kube.client import Client
 from hansa.runtime.cache import Cache
+from hansa.runtime.patience import Traffic
 from hansa.runtime.recorder import Recorder
 from hansa.schedule import Outcome
 
@@ -44,3 +45,4 @@ class Hub:
     interpret: Interpret
     place: Place | None
     options: Options = Options()
+    traffic: Traffic = field(default_factory=Traffic)

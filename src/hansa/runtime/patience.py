@@ -1,4 +1,4 @@
-"""Reports step back while objects are on their way to members.
+"""Reports step back while objects wait for their way to members.
 
 Both go through the same hub. What users wait for first is the object in its member; a status that comes a little later
 is written once instead of twice, because by then more is known.
@@ -7,23 +7,37 @@ is written once instead of twice, because by then more is known.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any
 
 from hansa.api.meta import Key
 from hansa.runtime.queue import Queue
 
-LONGEST_SECONDS = 5.0
+LONGEST_SECONDS = 30.0
 """No report waits longer than this, however much is on its way."""
 TICK_SECONDS = 0.05
 
 
-class Patience:
-    """Holds keys back from `queue`: for `delay_seconds`, and while any of the queues `forward` has work."""
+class Traffic:
+    """The queues on the way to members. Whoever makes one adds it."""
 
-    def __init__(self, queue: Queue[Key], forward: Sequence[Queue[Any]], delay_seconds: float) -> None:
+    def __init__(self) -> None:
+        self._queues: list[Queue[Any]] = []
+
+    def add(self, queue: Queue[Any]) -> None:
+        self._queues.append(queue)
+
+    @property
+    def jammed(self) -> bool:
+        """Whether a key waits for a worker. Keys that are being worked on do not count: steady traffic has some."""
+        return any(len(queue) for queue in self._queues)
+
+
+class Patience:
+    """Holds keys back from `queue`: for `delay_seconds`, and while the traffic is jammed."""
+
+    def __init__(self, queue: Queue[Key], traffic: Traffic, delay_seconds: float) -> None:
         self._queue = queue
-        self._forward = forward
+        self._traffic = traffic
         self._delay = delay_seconds
         self._since: dict[Key, float] = {}  # in the order of their coming
         self._ticking = False
@@ -38,8 +52,7 @@ class Patience:
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
-        delay = self._delay if all(queue.idle for queue in self._forward) else LONGEST_SECONDS
-        due = loop.time() - delay
+        due = loop.time() - (LONGEST_SECONDS if self._traffic.jammed else self._delay)
         while self._since:
             key, since = next(iter(self._since.items()))
             if since > due:
