@@ -13,8 +13,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from tests.laws.histories.oracle import MANAGED, Oracle, Place, Violation
+from tests.laws.histories.shapes import CLUSTER_ROLE, CONFIG_MAP, DEPLOYMENT, SECRET, THING, Shape
 from tests.support.federation import Federation
-from tests.support.objects import config_map, override_policy, policy, secret, selects
+from tests.support.objects import override_policy, policy, selects
 
 from hansa.api import names, scheme
 from hansa.api.meta import Json, Resource
@@ -24,20 +25,26 @@ MEMBERS = ("member1", "member2")
 STEPS = (4, 10)
 BROKEN = {"overriders": {"plaintext": [{"path": "/nothing/here/at/all", "operator": "replace", "value": "x"}]}}
 FOREIGN = "example.io/theirs"
+CHOSEN = "example.io/chosen"
+BY_LABEL = ("by label",)
+"""In place of the names of clusters: those that bear the label CHOSEN: yes."""
 
 
 @dataclass
 class Wish:
     """What users want of one object. `bound` is where it should be; None until a policy has had its say."""
 
-    name: str
-    resource: Resource
+    shape: Shape
+    namespace: str
     exists: bool = False
     value: str = ""
     policy: tuple[str, ...] | None = None
     suspends: bool = False
     """Whether the policy says so; `suspended` is what the binding was told."""
     suspended: bool = False
+    preserves: bool = False
+    """Whether the policy says so; `preserved` is what the binding was told."""
+    preserved: bool = False
     bound: tuple[str, ...] | None = None
     created: float = 0.0
     unsure: bool = False
@@ -50,6 +57,34 @@ class Wish:
     """Members where somebody else had an object of the name first."""
     theirs: dict[str, str] = field(default_factory=dict[str, str])
     """The annotation that somebody else last put on our object, by member."""
+    released: set[str] = field(default_factory=set[str])
+    """Members that were let go of while the object there was to be preserved."""
+    blurred: set[str] = field(default_factory=set[str])
+    """Members that were released and are wanted again: whether the object there is ours is a matter of chance."""
+
+    @property
+    def resource(self) -> Resource:
+        return self.shape.resource
+
+    @property
+    def kind(self) -> str:
+        return self.shape.resource.kind.lower()
+
+    @property
+    def within(self) -> str | None:
+        return self.namespace if self.shape.resource.namespaced else None
+
+    @property
+    def name(self) -> str:
+        return self.kind if self.within else f"{self.namespace}-{self.kind}"
+
+    @property
+    def binding(self) -> str:
+        return f"{self.name}-{self.kind}"
+
+    @property
+    def policies(self) -> Resource:
+        return scheme.PROPAGATION_POLICIES if self.within else scheme.CLUSTER_PROPAGATION_POLICIES
 
 
 class History:
@@ -62,10 +97,10 @@ class History:
         self.canary = f"canary-{seed}"
         self.steps: list[str] = []
         self.wishes = [
-            Wish("one", scheme.CONFIGMAPS),
-            Wish("two", scheme.CONFIGMAPS),
-            Wish("keys", scheme.SECRETS),
+            Wish(shape, self.namespace)
+            for shape in (CONFIG_MAP, *self.chance.sample((SECRET, DEPLOYMENT, THING, CLUSTER_ROLE), 2))
         ]
+        self.chosen = set(MEMBERS)
 
     # -- the whole ----------------------------------------------------------------------------------------------------
 
@@ -110,6 +145,7 @@ class History:
             (2, self._delete_template),
             (2, self._delete_policy),
             (2, self._override),
+            (2, self._label),
             (2, self._foreign_object),
             (3, self._foreign_annotation),
             (2, self._drift),
@@ -129,14 +165,12 @@ class History:
         return self.chance.choice(self.wishes)
 
     def _document(self, wish: Wish) -> Json:
-        if wish.resource is scheme.SECRETS:
-            return secret(wish.name, self.namespace, {"v": wish.value, "key": self.canary})
-        return config_map(wish.name, self.namespace, {"v": wish.value})
+        return wish.shape.make(wish.kind, self.namespace, wish.value, self.canary)
 
     async def _template(self) -> None:
         wish = self._wish()
         wish.value = str(self.chance.randrange(10**6))
-        data = self._document(wish)["data"]
+        content = wish.shape.content(self._document(wish))
         created = not wish.exists
         if created:
             self._did(f"create {wish.name}")
@@ -145,7 +179,7 @@ class History:
             wish.exists, wish.created = True, asyncio.get_running_loop().time()
         else:
             self._did(f"edit {wish.name}")
-            await self.federation.hub.patch(wish.resource, wish.name, self.namespace, {"data": data})
+            await self.federation.hub.patch(wish.resource, wish.name, wish.within, content)
         if wish.policy is not None:
             self._bind(wish)
         else:
@@ -163,43 +197,83 @@ class History:
             raise
         return True
 
-    def _bind(self, wish: Wish) -> None:
+    def _bind(self, wish: Wish, held: frozenset[str] = frozenset()) -> None:
+        """The policy has its say. `held` are the members of which `_held` was true before."""
         assert wish.policy is not None
-        for member in set(wish.bound or ()) - set(wish.policy):
-            self.oracle.may_end.add(self._place(member, wish))
+        self._lose(wish, set(self._meant(wish.bound)) - set(self._meant(wish.policy)), held)
+        for member in wish.released & set(self._meant(wish.policy)):
+            self._blur(wish, member)
         wish.bound, wish.suspended, wish.unsure = wish.policy, wish.suspends, False
+        wish.preserved = wish.preserves
         wish.unheard = False
 
+    def _meant(self, clusters: tuple[str, ...] | None) -> tuple[str, ...]:
+        return tuple(sorted(self.chosen)) if clusters == BY_LABEL else clusters or ()
+
+    def _lose(self, wish: Wish, members: set[str], held: frozenset[str]) -> None:
+        """Somebody wants the object of `wish` gone from there."""
+        for member in members:
+            self.oracle.may_end.add(self._place(member, wish))
+            if member in held:
+                wish.released.add(member)
+                self.oracle.preserved.add(self._place(member, wish))
+
+    def _blur(self, wish: Wish, member: str) -> None:
+        wish.released.discard(member)
+        wish.blurred.add(member)
+        self.oracle.preserved.discard(self._place(member, wish))
+
+    async def _held(self, wish: Wish) -> frozenset[str]:
+        """Members in which our object is, and is certain to stay there when it is let go of."""
+        if not wish.preserved or wish.unsure or wish.broken:
+            return frozenset()
+        found: set[str] = set()
+        for member in set(MEMBERS) - wish.blurred:
+            for work in await self.federation.works(member):
+                manifest = work["spec"]["workload"]["manifests"][0]
+                named = (manifest["kind"], manifest["metadata"].get("namespace"), manifest["metadata"]["name"])
+                certain = work["spec"]["preserveResourcesOnDeletion"] and "deletionTimestamp" not in work["metadata"]
+                if named == (wish.resource.kind, wish.within, wish.name) and certain and await self._ours(wish, member):
+                    found.add(member)
+        return frozenset(found)
+
     def _place(self, member: str, wish: Wish) -> Place:
-        return (member, wish.resource.plural, self.namespace, wish.name)
+        return (member, wish.shape.bucket, wish.within or "", wish.name)
 
     async def _policy(self) -> None:
         wish = self._wish()
         clusters = tuple(sorted(self.chance.sample(MEMBERS, self.chance.randint(1, 2))))
+        clusters = BY_LABEL if self.chance.random() < 0.25 else clusters
         lazy, suspended = self.chance.random() < 0.2, self.chance.random() < 0.15
-        self._did(f"policy of {wish.name}: {clusters}{' lazy' if lazy else ''}{' suspended' if suspended else ''}")
+        preserves = self.chance.random() < 0.2
         extra: Json = {"activationPreference": "Lazy"} if lazy else {}
         if suspended:
             extra["suspension"] = {"dispatching": True}
-        name = f"p-{wish.name}"
-        document = policy(name, self.namespace, [selects(self._document(wish))], clusters=clusters, **extra)
-        old = await self.federation.get("hub", scheme.PROPAGATION_POLICIES, name, self.namespace)
+        if preserves:
+            extra["preserveResourcesOnDeletion"] = True
+        self._did(f"policy of {wish.name}: {clusters} {extra or ''}")
+        name, selectors = f"p-{wish.name}", [selects(self._document(wish))]
+        affinity = {"labelSelector": {"matchLabels": {CHOSEN: "yes"}}} if clusters == BY_LABEL else None
+        placement: Json = {"clusterAffinity": affinity or {"clusterNames": list(clusters)}}
+        document = policy(name, wish.within, selectors, placement=placement, **extra)
+        held = await self._held(wish)
+        old = await self.federation.get("hub", wish.policies, name, wish.within)
         if old is None:
-            await self.federation.hub.create(scheme.PROPAGATION_POLICIES, document)
+            await self.federation.hub.create(wish.policies, document)
         elif old["metadata"].get("deletionTimestamp"):
             return
         else:
             document["metadata"] = {**old["metadata"]}
             try:
-                await self.federation.hub.update(scheme.PROPAGATION_POLICIES, document)
+                await self.federation.hub.update(wish.policies, document)
             except Conflict:
                 return
         if lazy and wish.exists and wish.policy is not None:
             # what it said before may not have been heard yet, and is now held back
             wish.unsure = wish.unsure or not await self._has_acted(wish)
-        wish.policy, wish.suspends = clusters, suspended
+        wish.policy, wish.suspends, wish.preserves = clusters, suspended, preserves
         if not lazy and wish.exists:
-            self._bind(wish)
+            self._bind(wish, held)
         elif lazy and wish.exists:
             # while requests fail, an edit of before may be heard only now, and then takes the new policy along
             late = self.oracle.fault_rate > 0 or asyncio.get_running_loop().time() - wish.created < 1
@@ -210,10 +284,9 @@ class History:
         if not wish.exists:
             return
         self._did(f"delete {wish.name}")
-        for member in MEMBERS:
-            self.oracle.may_end.add(self._place(member, wish))
+        self._lose(wish, set(MEMBERS), await self._held(wish))
         wish.exists, wish.bound = False, None
-        await self.federation.hub.delete(wish.resource, wish.name, self.namespace, propagation="Background")
+        await self.federation.hub.delete(wish.resource, wish.name, wish.within, propagation="Background")
 
     async def _delete_policy(self) -> None:
         """What runs keeps running."""
@@ -223,17 +296,36 @@ class History:
         self._did(f"delete the policy of {wish.name}")
         wish.unsure = wish.unsure or not await self._has_acted(wish)
         try:
-            await self.federation.hub.delete(scheme.PROPAGATION_POLICIES, f"p-{wish.name}", self.namespace)
+            await self.federation.hub.delete(wish.policies, f"p-{wish.name}", wish.within)
         except NotFound:
             return
         wish.policy = None
 
     async def _has_acted(self, wish: Wish) -> bool:
         """Whether the binding says already what the policy wants; one that goes at once may never be heard."""
-        binding = f"{wish.name}-{wish.resource.kind.lower()}"
-        live = await self.federation.get("hub", scheme.RESOURCE_BINDINGS, binding, self.namespace)
+        bindings = scheme.RESOURCE_BINDINGS if wish.within else scheme.CLUSTER_RESOURCE_BINDINGS
+        live = await self.federation.get("hub", bindings, wish.binding, wish.within)
         clusters = {target["name"] for target in (live or {"spec": {}})["spec"].get("clusters", ())}
-        return clusters == set(wish.bound or ())
+        return clusters == set(self._meant(wish.bound))
+
+    async def _label(self) -> None:
+        """A cluster is chosen, or no longer. What belongs to no policy any more may follow or stay."""
+        member = self.chance.choice(MEMBERS)
+        self._did(f"{member} is {'no longer ' if member in self.chosen else ''}chosen")
+        following = [wish for wish in self.wishes if BY_LABEL in (wish.bound, wish.policy)]
+        held = [await self._held(wish) for wish in following]
+        self.chosen ^= {member}
+        for wish, there in zip(following, held, strict=True):
+            if member not in self.chosen:
+                self._lose(wish, {member}, there if wish.bound == BY_LABEL else frozenset())
+            elif member in wish.released:
+                self._blur(wish, member)
+            wish.unsure = wish.unsure or (wish.bound == BY_LABEL != wish.policy)
+        await self._mark(member)
+
+    async def _mark(self, member: str) -> None:
+        patch = {"metadata": {"labels": {CHOSEN: "yes" if member in self.chosen else "no"}}}
+        await self.federation.hub.patch(scheme.CLUSTERS, member, None, patch)
 
     async def _override(self) -> None:
         """A broken one, or the end of it. What it selects may be anything until then; others must not care."""
@@ -254,8 +346,7 @@ class History:
 
     async def _foreign_object(self) -> None:
         wish, member = self._wish(), self.chance.choice(MEMBERS)
-        document = {**self._document(wish), "data": {}}
-        document["metadata"]["annotations"] = {FOREIGN: "object"}
+        document = self._theirs(wish)
         try:
             await self.federation.clients[member].create(wish.resource, document)
         except ApiError:
@@ -263,18 +354,23 @@ class History:
         self._did(f"somebody else's {wish.name} in {member}")
         wish.foreign.add(member)
 
+    def _theirs(self, wish: Wish) -> Json:
+        document = wish.shape.make(wish.kind, self.namespace, "theirs", "")
+        document["metadata"]["annotations"] = {FOREIGN: "object"}
+        return document
+
     async def _ours(self, wish: Wish, member: str) -> bool:
-        live = await self.federation.get(member, wish.resource, wish.name, self.namespace)
+        live = await self.federation.get(member, wish.resource, wish.name, wish.within)
         return live is not None and (live["metadata"].get("labels") or {}).get(MANAGED) == "true"
 
     async def _foreign_annotation(self) -> None:
         wish, member = self._wish(), self.chance.choice(MEMBERS)
-        if not await self._ours(wish, member) or wish.bound is None or member not in wish.bound:
+        if not await self._ours(wish, member) or member not in self._meant(wish.bound):
             return
         value = str(self.chance.randrange(10**6))
         self._did(f"somebody annotates {wish.name} in {member}")
         patch = {"metadata": {"annotations": {FOREIGN: value}}}
-        await self.federation.clients[member].patch(wish.resource, wish.name, self.namespace, patch)
+        await self.federation.clients[member].patch(wish.resource, wish.name, wish.within, patch)
         wish.theirs[member] = value
 
     async def _drift(self) -> None:
@@ -284,10 +380,11 @@ class History:
         client = self.federation.clients[member]
         if self.chance.random() < 0.5:
             self._did(f"somebody edits {wish.name} in {member}")
-            await client.patch(wish.resource, wish.name, self.namespace, {"data": {"v": "ZHJpZnQ="}})
+            drifted = wish.shape.make(wish.kind, self.namespace, "drift", "")
+            await client.patch(wish.resource, wish.name, wish.within, wish.shape.content(drifted))
         else:
             self._did(f"somebody deletes {wish.name} in {member}")
-            await client.delete(wish.resource, wish.name, self.namespace)
+            await client.delete(wish.resource, wish.name, wish.within)
             wish.theirs.pop(member, None)
 
     # -- what goes wrong ----------------------------------------------------------------------------------------------
@@ -315,11 +412,12 @@ class History:
             self.federation.cut(member, False)
         for wish in self.wishes:
             if (wish.suspended or wish.suspends) and wish.policy is not None:
+                held = await self._held(wish)
                 wish.suspends = False
                 patch = {"spec": {"suspension": None, "activationPreference": None}}
-                await self.federation.hub.patch(scheme.PROPAGATION_POLICIES, f"p-{wish.name}", self.namespace, patch)
+                await self.federation.hub.patch(wish.policies, f"p-{wish.name}", wish.within, patch)
                 if wish.exists:
-                    self._bind(wish)
+                    self._bind(wish, held)
         if self.wishes[0].broken:
             return
         self.oracle.check()
@@ -337,21 +435,24 @@ class History:
             for member in MEMBERS:
                 await self._judge_one(wish, member)
             if wish.exists:
-                live = await self.federation.get("hub", wish.resource, wish.name, self.namespace)
-                if live is None or live["data"] != self._document(wish)["data"]:
+                live = await self.federation.get("hub", wish.resource, wish.name, wish.within)
+                if live is None or not self._says(wish, live, self._document(wish)):
                     raise Violation(f"one writer per field: the template {wish.name} is not as its user left it")
         await self._judge_secrecy()
 
     async def _judge_one(self, wish: Wish, member: str) -> None:
-        live = await self.federation.get(member, wish.resource, wish.name, self.namespace)
+        live = await self.federation.get(member, wish.resource, wish.name, wish.within)
         where = f"{wish.name} in {member}"
         ours = live is not None and (live["metadata"].get("labels") or {}).get(MANAGED) == "true"
         if member in wish.foreign and not ours:
-            if live is None or live["metadata"].get("annotations", {}).get(FOREIGN) != "object" or live.get("data"):
+            marked = live is not None and live["metadata"].get("annotations", {}).get(FOREIGN) == "object"
+            if live is None or not marked or not self._says(wish, live, self._theirs(wish)):
                 raise Violation(f"a delete needs our marks: somebody else's {where} is gone or changed")
             return
-        wanted = wish.exists and member in (wish.bound or ())
-        if wish.broken or wish.suspended or wish.unsure:
+        wanted = wish.exists and member in self._meant(wish.bound)
+        if member in wish.released and live is None:
+            raise Violation(f"a delete needs somebody's will: {where} was to be preserved, and is gone")
+        if wish.broken or wish.suspended or wish.unsure or member in wish.blurred:
             return
         if not wanted:
             if ours:
@@ -359,11 +460,14 @@ class History:
             return
         if live is None or not ours:
             raise Violation(f"convergence: {where} is missing")
-        if live["data"] != self._document(wish)["data"] and not wish.unheard:
+        if not self._says(wish, live, self._document(wish)) and not wish.unheard:
             raise Violation(f"convergence: {where} has old data")
         theirs = wish.theirs.get(member)
         if theirs is not None and live["metadata"]["annotations"].get(FOREIGN) not in (theirs, "object"):
             raise Violation(f"one writer per field: somebody's annotation on {where} is lost")
+
+    def _says(self, wish: Wish, live: Json, document: Json) -> bool:
+        return wish.shape.content(live) == wish.shape.content(document)
 
     async def _judge_secrecy(self) -> None:
         for namespace in (self.namespace, *(f"{names.EXECUTION_NAMESPACE_PREFIX}{member}" for member in MEMBERS)):
@@ -386,22 +490,28 @@ class History:
             for member in MEMBERS:
                 self.oracle.may_end.add(self._place(member, wish))
                 if member in wish.foreign:
-                    await self._remove(member, wish.resource, wish.name)
-            await self._remove("hub", scheme.PROPAGATION_POLICIES, f"p-{wish.name}")
-            await self._remove("hub", wish.resource, wish.name)
-        await self._remove("hub", scheme.OVERRIDE_POLICIES, "broken")
+                    await self._remove(member, wish.resource, wish.name, wish.within)
+            await self._remove("hub", wish.policies, f"p-{wish.name}", wish.within)
+            await self._remove("hub", wish.resource, wish.name, wish.within)
+        await self._remove("hub", scheme.OVERRIDE_POLICIES, "broken", self.namespace)
+        self.chosen = set(MEMBERS)
+        for member in MEMBERS:
+            await self._mark(member)
         await self.federation.hub.delete(scheme.NAMESPACES, self.namespace)
         await self.federation.settle(limit_seconds=3000)
         for wish in self.wishes:
             for member in MEMBERS:
                 if await self._ours(wish, member):
                     raise Violation(f"convergence: {wish.name} stayed in {member} after its end")
+                if wish.within is None:
+                    await self._remove(member, wish.resource, wish.name, None)
         self.oracle.check()
         self.oracle.may_end.clear()
+        self.oracle.preserved.clear()
 
-    async def _remove(self, server: str, resource: Resource, name: str) -> None:
+    async def _remove(self, server: str, resource: Resource, name: str, namespace: str | None) -> None:
         try:
-            await self.federation.clients[server].delete(resource, name, self.namespace, propagation="Background")
+            await self.federation.clients[server].delete(resource, name, namespace, propagation="Background")
         except NotFound:
             return
 

@@ -11,6 +11,7 @@ import random
 import re
 from dataclasses import dataclass, field
 
+from tests.laws.histories.shapes import BY_KIND, SHAPES
 from tests.support.federation import Tap
 
 from hansa.api.meta import Key
@@ -19,12 +20,14 @@ from hansa.kube.errors import Unreachable
 from hansa.kube.transport import Answer
 
 MANAGED = "karmada.io/managed"
-_CORE = re.compile(r"^/api/v1/namespaces/([^/]+)/(configmaps|secrets)(?:/([^/?]+))?$")
+_OBJECT = re.compile(r"^/(?:api|apis/([^/]+))/[^/]+(?:/namespaces/([^/]+))?/([^/]+)/([^/?]+)$")
+_BUCKETS = frozenset(shape.bucket for shape in SHAPES)
+_SYSTEM = ("hansa-system", "karmada-cluster")
 _WORK = re.compile(r"^/apis/work\.karmada\.io/v1alpha1/namespaces/karmada-es-([^/]+)/works/([^/?]+)$")
 _TEMPLATE_WRITES = ("PUT", "DELETE")
 
 Place = tuple[str, str, str, str]
-"""(member, resource, namespace, name)"""
+"""(server, resource with its group, namespace, name)"""
 
 
 class Violation(AssertionError):
@@ -40,6 +43,8 @@ class Oracle(Tap):
     fault_rate: float = 0.0
     may_end: set[Place] = field(default_factory=set[Place])
     """What somebody asked to be gone since everything last was as it should be."""
+    preserved: set[Place] = field(default_factory=set[Place])
+    """What somebody asked to stay when it was let go of."""
     violations: list[str] = field(default_factory=list[str])
 
     # -- what the control plane does ----------------------------------------------------------------------------------
@@ -60,14 +65,14 @@ class Oracle(Tap):
             raise Unreachable(server, "lost after the server acted")
 
     def _judge(self, server: str, method: str, path: str, body: bytes) -> None:
-        found = _CORE.match(path)
+        place = _place(server, path)
         if server == "hub":
-            self._judge_hub(method, path, found, body)
-        elif found is not None and found[3]:
-            self._judge_member((server, found[2], found[1], found[3]), method, body)
+            self._judge_hub(method, path, place, body)
+        elif place is not None:
+            self._judge_member(place, method, body)
 
-    def _judge_hub(self, method: str, path: str, found: re.Match[str] | None, body: bytes) -> None:
-        if found is not None and found[3] and found[1] not in ("hansa-system", "karmada-cluster"):
+    def _judge_hub(self, method: str, path: str, place: Place | None, body: bytes) -> None:
+        if place is not None and place[2] not in _SYSTEM:
             patch = json.loads(body or b"{}")
             if method in _TEMPLATE_WRITES:
                 self._broken("one writer per field", f"{method} of the template {path}")
@@ -85,13 +90,13 @@ class Oracle(Tap):
             return
         manifest = entry.json()["spec"]["workload"]["manifests"][0]
         meta = manifest["metadata"]
-        plural = {"ConfigMap": "configmaps", "Secret": "secrets"}.get(manifest["kind"])
-        if plural and (member, plural, meta["namespace"], meta["name"]) not in self.may_end:
+        shape = BY_KIND.get(manifest["kind"])
+        if shape and (member, shape.bucket, meta.get("namespace") or "", meta["name"]) not in self.may_end:
             self._broken("a failure takes nothing away", f"the Work of {meta['name']} in {member} was deleted")
 
     def _judge_member(self, place: Place, method: str, body: bytes) -> None:
-        member, plural, namespace, name = place
-        bucket = self.servers[member].context.storage.bucket(plural)
+        member, stored_in, namespace, name = place
+        bucket = self.servers[member].context.storage.bucket(stored_in)
         entry = bucket.entries.get(Key(namespace, name))
         if entry is None:
             return
@@ -100,6 +105,8 @@ class Oracle(Tap):
             self._broken("a delete needs our marks", f"{method} of {place}, which somebody else made")
         if method == "DELETE" and place not in self.may_end:
             self._broken("a delete needs somebody's will", f"DELETE of {place}, which nobody asked for")
+        if method == "DELETE" and place in self.preserved:
+            self._broken("a delete needs somebody's will", f"DELETE of {place}, which was to be preserved")
         if method == "PUT" and not json.loads(body)["metadata"].get("resourceVersion"):
             self._broken("one writer per field", f"PUT of {place} without the version seen")
 
@@ -110,3 +117,13 @@ class Oracle(Tap):
         """Raises Violation with the first rule that was broken so far."""
         if self.violations:
             raise Violation(self.violations[0])
+
+
+def _place(server: str, path: str) -> Place | None:
+    """Of one object of a kind that histories are about."""
+    found = _OBJECT.match(path)
+    if found is None:
+        return None
+    group, namespace, plural, name = found.groups()
+    bucket = f"{plural}.{group}" if group else plural
+    return (server, bucket, namespace or "", name) if bucket in _BUCKETS else None

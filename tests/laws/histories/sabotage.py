@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
+from tests.laws.histories.shapes import BY_KIND
 from tests.support import federation
 
 from hansa.api.item import Item
@@ -42,6 +43,11 @@ def no_ownership() -> AbstractContextManager[Any]:
 def always_adopt() -> AbstractContextManager[Any]:
     """A conflict is settled by taking over."""
     return _convention(may_adopt=lambda manifest, live, work: True)
+
+
+def never_preserved() -> AbstractContextManager[Any]:
+    """What is let go of is deleted, whatever the policy says."""
+    return _convention(on_delete=lambda work, preserve, live: KARMADA.on_delete(work, False, live))
 
 
 @contextmanager
@@ -92,7 +98,7 @@ def blind_put() -> Any:
     update = Client.update
 
     async def blind(self: Client, resource: Any, obj: Any, **options: Any) -> Item:
-        if isinstance(obj, dict) and resource.plural in ("configmaps", "secrets"):
+        if isinstance(obj, dict) and resource.kind in BY_KIND:
             metadata = {name: value for name, value in obj["metadata"].items() if name != "resourceVersion"}
             obj = {**obj, "metadata": metadata}
         return await update(self, resource, obj, **options)
@@ -107,7 +113,7 @@ def stale_template() -> Any:
     change = Client.patch
 
     async def blind(self: Client, resource: Any, name: str, namespace: Any, document: Any, **options: Any) -> Item:
-        if isinstance(document, dict) and resource.plural in ("configmaps", "secrets"):
+        if isinstance(document, dict) and resource.kind in BY_KIND:
             document = {**document, "metadata": {**document.get("metadata", {}), "resourceVersion": None}}
             del document["metadata"]["resourceVersion"]
         return await change(self, resource, name, namespace, document, **options)
@@ -179,6 +185,7 @@ def deaf_to_drift() -> Any:
 SABOTAGES: dict[str, Sabotage] = {
     "no ownership (rule 1)": no_ownership,
     "always adopt (rule 1)": always_adopt,
+    "never preserved (rule 1)": never_preserved,
     "error is absence (rule 1)": error_is_absence,
     "unreachable is gone (rule 2)": unreachable_is_gone,
     "blind put (rule 3)": blind_put,

@@ -7,8 +7,9 @@ import random
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
-from tests.laws.histories.history import MEMBERS, History
+from tests.laws.histories.history import CHOSEN, MEMBERS, History
 from tests.laws.histories.oracle import Oracle
+from tests.laws.histories.shapes import THINGS_CRD
 from tests.support.federation import Federation, running
 
 from hansa.api.crd import all_crds
@@ -23,7 +24,9 @@ async def world(keys: Keys, seed: int) -> AsyncGenerator[tuple[Federation, Oracl
     oracle = Oracle(random.Random(seed))
     async with running(keys, all_crds(), speaks_kubefed=False, members=MEMBERS, tap=oracle) as federation:
         oracle.servers = federation.servers
-        await federation.join(*MEMBERS)
+        for server in federation.servers:
+            await federation.apply(THINGS_CRD, server=server)
+        await federation.join(*MEMBERS, labels={CHOSEN: "yes"})
         await federation.settle()
         yield federation, oracle
 
