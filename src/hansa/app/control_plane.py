@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from hansa.app.parts import Watchdog
 from hansa.base.clock import Clock
+from hansa.base.duration import parse_duration
 from hansa.base.gates import Gates
 from hansa.control import pipeline
 from hansa.control.context import Connect, Context, Options, Part
@@ -37,7 +38,9 @@ class Settings:
     skipped_apis: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, *, gates: str, scheduler: str, skipped_apis: str, skipped_namespaces: str) -> Settings:
+    def of(
+        cls, *, gates: str, scheduler: str, skipped_apis: str, skipped_namespaces: str, eviction_timeout: str
+    ) -> Settings:
         """From what the command line says. Raises ConfigError, which names the flag."""
         try:
             switched = Gates.parse(gates)
@@ -54,7 +57,13 @@ class Settings:
             if kind.count("/") > 2 or "" in kind.split("/"):
                 forms = "GROUP, GROUP/VERSION, GROUP/VERSION/KIND,... or v1/KIND,..."
                 raise ConfigError(f"--skipped-propagating-apis {kind}: wanted {forms}")
-        return cls(Options(scheduler_name=scheduler, skipped_namespaces=patterns, gates=switched), kinds)
+        options = Options(
+            scheduler_name=scheduler,
+            skipped_namespaces=patterns,
+            gates=switched,
+            eviction_limit_seconds=_timeout("--graceful-eviction-timeout", eviction_timeout),
+        )
+        return cls(options, kinds)
 
     @property
     def karmada(self) -> karmada.Options:
@@ -64,6 +73,19 @@ class Settings:
             skipped_namespaces=self.options.skipped_namespaces,
             gates=self.options.gates,
         )
+
+
+def _timeout(flag: str, text: str) -> float | None:
+    """Seconds; None for an empty text. Raises ConfigError."""
+    if not text:
+        return None
+    try:
+        seconds = parse_duration(text)
+    except ValueError as error:
+        raise ConfigError(f"{flag}: {error}") from error
+    if seconds < 0:
+        raise ConfigError(f"{flag} {text}: must be greater than or equal to 0")
+    return seconds
 
 
 class ControlPlane:

@@ -29,6 +29,13 @@ from hansa.cli import session
     show_default=True,
     help="Regular expressions of namespaces without templates, separated by commas.",
 )
+@click.option(
+    "--graceful-eviction-timeout",
+    default="",
+    metavar="DURATION",
+    help="What runs in a cluster that is left goes after this even without a healthy replacement (Karmada: 10m);"
+    " default: never.",
+)
 @click.option("--leader-elect/--no-leader-elect", default=True, show_default=True, help="Work only as the leader.")
 @click.option("--log-format", type=click.Choice(["console", "json"]), default="console", show_default=True)
 def command(
@@ -46,6 +53,7 @@ def command(
     scheduler_name: str,
     skipped_propagating_apis: str,
     skipped_propagating_namespaces: str,
+    graceful_eviction_timeout: str,
 ) -> None:
     """Run the control plane against a hub, in the foreground.
 
@@ -61,6 +69,7 @@ def command(
             scheduler=scheduler_name,
             skipped_apis=skipped_propagating_apis,
             skipped_namespaces=skipped_propagating_namespaces,
+            eviction_timeout=graceful_eviction_timeout,
         )
         options = RunOptions(
             kubeconfig,

@@ -45,6 +45,7 @@ class Wish:
     preserves: bool = False
     """Whether the policy says so; `preserved` is what the binding was told."""
     preserved: bool = False
+    ever_preserved: bool = False
     bound: tuple[str, ...] | None = None
     created: float = 0.0
     unsure: bool = False
@@ -60,7 +61,8 @@ class Wish:
     released: set[str] = field(default_factory=set[str])
     """Members that were let go of while the object there was to be preserved."""
     blurred: set[str] = field(default_factory=set[str])
-    """Members that were released and are wanted again: whether the object there is ours is a matter of chance."""
+    """Members where whether the object is ours is a matter of chance: it was released and is wanted again, or was let go
+    of before it was certain to be preserved."""
 
     @property
     def resource(self) -> Resource:
@@ -217,6 +219,8 @@ class History:
             if member in held:
                 wish.released.add(member)
                 self.oracle.preserved.add(self._place(member, wish))
+            elif wish.ever_preserved:
+                self._blur(wish, member)
 
     def _blur(self, wish: Wish, member: str) -> None:
         wish.released.discard(member)
@@ -250,6 +254,7 @@ class History:
         if suspended:
             extra["suspension"] = {"dispatching": True}
         if preserves:
+            wish.ever_preserved = True
             extra["preserveResourcesOnDeletion"] = True
         self._did(f"policy of {wish.name}: {clusters} {extra or ''}")
         name, selectors = f"p-{wish.name}", [selects(self._document(wish))]
