@@ -9,6 +9,8 @@ from hansa.admit.placement import check_placement
 from hansa.api import names
 from hansa.api.meta import Json
 from hansa.base.field import FieldError, invalid, required
+from hansa.base.jsonpath import JsonPathError, compile_path
+from hansa.base.names import qualified_name
 
 _SERVICE_IMPORT = ("multicluster.x-k8s.io/v1alpha1", "ServiceImport")
 GRACE_PERIOD_SECONDS = 600
@@ -128,11 +130,15 @@ def _check_suspension(suspension: Json) -> list[FieldError]:
 
 
 def _check_failover(failover: Json, *, propagates: bool) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for member in ("application", "cluster"):
+        rules = entries(mapping(mapping(failover.get(member)).get("statePreservation")).get("rules"))
+        for index, rule in enumerate(rules):
+            errors += _check_preservation(rule, f"spec.failover.{member}.statePreservation.rules[{index}]")
     if failover.get("application") is None:
-        return []
+        return errors
     application = mapping(failover["application"])
     path = "spec.failover.application"
-    errors: list[FieldError] = []
     if not propagates:
         detail = "must be true where failover.application is set"
         errors.append(invalid("spec.propagateDeps", False, detail))
@@ -148,4 +154,14 @@ def _check_failover(failover: Json, *, propagates: bool) -> list[FieldError]:
         errors.append(invalid(where, grace, "only purgeMode Gracefully has a grace period"))
     elif isinstance(grace, int) and grace <= 0:
         errors.append(invalid(where, grace, "must be greater than 0"))
+    return errors
+
+
+def _check_preservation(rule: Json, path: str) -> list[FieldError]:
+    alias, value = text(rule.get("aliasLabelName")), text(rule.get("jsonPath"))
+    errors = [invalid(f"{path}.aliasLabelName", alias, fault) for fault in qualified_name(alias)]
+    try:
+        compile_path(value)
+    except JsonPathError as error:
+        errors.append(invalid(f"{path}.jsonPath", value, str(error)))
     return errors

@@ -61,8 +61,8 @@ class Wish:
     released: set[str] = field(default_factory=set[str])
     """Members that were let go of while the object there was to be preserved."""
     blurred: set[str] = field(default_factory=set[str])
-    """Members where whether the object is ours is a matter of chance: it was released and is wanted again, or was let go
-    of before it was certain to be preserved."""
+    """Members where it is a matter of chance whether the object is ours: it was released and is wanted again, or was
+    let go of before it was certain to be preserved."""
 
     @property
     def resource(self) -> Resource:

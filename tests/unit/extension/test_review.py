@@ -69,3 +69,56 @@ def test_configurations_name_every_webhook_once():
     urls = [w["clientConfig"]["url"] for c in (mutating, validating) for w in c["webhooks"]]
     assert len(urls) == len(set(urls)) == len(ENTRIES)
     assert "https://127.0.0.1:9443/mutate-propagationpolicy" in urls
+
+
+def test_manifests_of_a_work_are_pruned_and_recorded():
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "j", "uid": "u", "resourceVersion": "7", "annotations": {"b": "1", "a": "2"}},
+        "spec": {"ttlSecondsAfterFinished": 5, "template": {"metadata": {"labels": {"job-name": "j", "app": "x"}}}},
+        "status": {"active": 1},
+    }
+    work = {
+        "kind": "Work",
+        "metadata": {"name": "w"},
+        "spec": {"workload": {"manifests": [job]}, "suspendDispatching": True},
+    }
+    filled = mutated(work)
+    assert filled["spec"]["suspendDispatching"] is True
+    records = (names.MANAGED_ANNOTATIONS_ANNOTATION, names.MANAGED_LABELS_ANNOTATION)
+    assert filled["spec"]["workload"]["manifests"] == [
+        {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {
+                "name": "j",
+                "labels": {names.WORK_ID_LABEL: "id-1"},
+                "annotations": {
+                    "a": "2",
+                    "b": "1",
+                    records[0]: ",".join(sorted(("a", "b", *records))),
+                    records[1]: names.WORK_ID_LABEL,
+                },
+            },
+            "spec": {"template": {"metadata": {"labels": {"app": "x"}}}},
+        }
+    ]
+    assert mutated(filled, "UPDATE") == filled
+
+
+def test_works_of_another_dialect_keep_their_manifests():
+    manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "uid": "u"}}
+    labels = {names.DIALECT_LABEL: names.KUBEFED}
+    work = {
+        "kind": "Work",
+        "metadata": {"name": "w", "labels": labels},
+        "spec": {"workload": {"manifests": [manifest]}},
+    }
+    assert mutated(work)["spec"]["workload"]["manifests"] == [manifest]
+
+
+@pytest.mark.parametrize("workload", [None, {}, {"manifests": None}, {"manifests": ["text", 1]}])
+def test_works_without_manifests_are_let_through(workload):
+    work = {"kind": "Work", "metadata": {"name": "w"}, "spec": {"workload": workload}}
+    assert mutated(work)["spec"]["workload"] == workload

@@ -13,6 +13,7 @@ from hansa.api import names
 from hansa.api.meta import Json
 from hansa.base.field import FieldError
 from hansa.base.patch import json_diff
+from hansa.extension.webhook.manifests import normalised
 
 NewId = Callable[[], str]
 _POLICIES = frozenset({"PropagationPolicy", "ClusterPropagationPolicy"})
@@ -50,7 +51,8 @@ def _filled(obj: Json, request: Json, new_id: NewId) -> Json:
     if kind in _OVERRIDES:
         return overrides.default(_in_namespace(obj, request))
     if kind in _IDENTIFIED:
-        return work.identified(obj, new_id())
+        identified = work.identified(obj, new_id())
+        return normalised(identified) if kind == "Work" else identified
     return obj
 
 
