@@ -39,6 +39,7 @@ class Wish:
     exists: bool = False
     value: str = ""
     policy: tuple[str, ...] | None = None
+    lazy: bool = False
     suspends: bool = False
     """Whether the policy says so; `suspended` is what the binding was told."""
     suspended: bool = False
@@ -103,6 +104,7 @@ class History:
             for shape in (CONFIG_MAP, *self.chance.sample((SECRET, DEPLOYMENT, THING, CLUSTER_ROLE), 2))
         ]
         self.chosen = set(MEMBERS)
+        self.restarted = float("-inf")
 
     # -- the whole ----------------------------------------------------------------------------------------------------
 
@@ -184,6 +186,8 @@ class History:
             await self.federation.hub.patch(wish.resource, wish.name, wish.within, content)
         if wish.policy is not None:
             self._bind(wish)
+            # a process that starts just then finds the edit as if it had always been there
+            wish.unsure = not created and wish.lazy and asyncio.get_running_loop().time() - self.restarted < 1
         else:
             wish.unheard = True
 
@@ -276,7 +280,7 @@ class History:
         if lazy and wish.exists and wish.policy is not None:
             # what it said before may not have been heard yet, and is now held back
             wish.unsure = wish.unsure or not await self._has_acted(wish)
-        wish.policy, wish.suspends, wish.preserves = clusters, suspended, preserves
+        wish.policy, wish.suspends, wish.preserves, wish.lazy = clusters, suspended, preserves, lazy
         if not lazy and wish.exists:
             self._bind(wish, held)
         elif lazy and wish.exists:
@@ -408,6 +412,7 @@ class History:
 
     async def _restart(self) -> None:
         self._did("restart")
+        self.restarted = asyncio.get_running_loop().time()
         await self.federation.restart()
 
     async def _heal(self) -> None:
