@@ -64,6 +64,13 @@ def expires_at(certificate: bytes) -> datetime:
     return x509.load_pem_x509_certificate(certificate).not_valid_after_utc
 
 
+def first_certificate(bundle: bytes) -> bytes:
+    """The first of several PEM certificates; empty when there is none."""
+    end = b"-----END CERTIFICATE-----\n"
+    before, found, _ = bundle.partition(end)
+    return before + found if found else b""
+
+
 def make_signing_key() -> bytes:
     """A private key for ServiceAccount tokens (ES256), PEM."""
     return _private_pem(ec.generate_private_key(ec.SECP256R1()))
