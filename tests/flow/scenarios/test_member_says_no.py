@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncGenerator, Sequence
 
+import pytest
 from tests.support.objects import (
     CONFIG_MAPS,
     config_map,
@@ -12,15 +13,17 @@ from tests.support.objects import (
     metadata,
     override_policy,
     policy,
+    secret,
     selects,
 )
-from tests.support.rig import Rig
+from tests.support.rig import RealRig, Rig
 
 from hansa.api import names, scheme
 from hansa.api.meta import Resource
 from hansa.base.names import work_name
 
 CRDS = scheme.CRDS
+QUOTAS = Resource("", "v1", "resourcequotas", "ResourceQuota", True)
 WEBHOOKS = Resource(
     "admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations", "ValidatingWebhookConfiguration", False
 )
@@ -94,6 +97,30 @@ async def test_admission_in_a_member(rig: Rig) -> None:
         await refused(rig, "member2", "ConfigMap", "web", "gate.example.io")
         await others(rig, CONFIG_MAPS, "web", ["member1", "member3"])
     await others(rig, CONFIG_MAPS, "web", rig.members)
+
+
+async def test_a_quota_in_a_member(rig: Rig) -> None:
+    if not isinstance(rig, RealRig):
+        pytest.skip("embedded servers store quotas and do not enforce them")
+    quota = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": metadata("none", rig.namespace),
+        "spec": {"hard": {"count/secrets": "0"}},
+    }
+    await rig.apply(quota, server="member2")
+
+    async def counted() -> None:
+        live = await rig.get("member2", QUOTAS, "none", rig.namespace)
+        assert live is not None and live["status"]["hard"] == {"count/secrets": "0"}
+
+    await rig.eventually(counted)
+    template = secret("keys", rig.namespace)
+    await rig.apply(template, policy("p", rig.namespace, [selects(template)]))
+    await refused(rig, "member2", "Secret", "keys", "exceeded quota: none, requested: count/secrets=1")
+    await others(rig, scheme.SECRETS, "keys", ["member1", "member3"])
+    await rig.delete(QUOTAS, "none", rig.namespace, server="member2")
+    await others(rig, scheme.SECRETS, "keys", rig.members)
 
 
 async def test_a_field_that_a_member_does_not_let_change(rig: Rig) -> None:

@@ -100,6 +100,41 @@ async def test_a_job_follows_its_template_everywhere(rig: Rig) -> None:
     await changes_follow(rig, JOBS, template, {"spec": {"backoffLimit": 5}}, PatchKind.MERGE, "spec", "backoffLimit")
 
 
+async def test_a_divided_job_divides_its_completions(rig: Rig) -> None:
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": metadata("pi", rig.namespace),
+        "spec": {
+            "parallelism": 3,
+            "completions": 9,
+            "suspend": True,
+            "template": pod_template("pi", restartPolicy="Never"),
+        },
+    }
+    weights = [
+        {"targetCluster": {"clusterNames": ["member1"]}, "weight": 1},
+        {"targetCluster": {"clusterNames": ["member2"]}, "weight": 2},
+    ]
+    division = {
+        "replicaSchedulingType": "Divided",
+        "replicaDivisionPreference": "Weighted",
+        "weightPreference": {"staticWeightList": weights},
+    }
+    placement = {"clusterAffinity": {"clusterNames": ["member1", "member2"]}, "replicaScheduling": division}
+    await rig.apply(job, policy("p", rig.namespace, [selects(job)], placement=placement))
+
+    async def divided() -> None:
+        found: list[tuple[int, int]] = []
+        for member in ("member1", "member2"):
+            live = await rig.get(member, JOBS, "pi", rig.namespace)
+            assert live is not None
+            found.append((live["spec"]["parallelism"], live["spec"]["completions"]))
+        assert found == [(1, 3), (2, 6)]
+
+    await rig.eventually(divided)
+
+
 async def test_a_role_with_a_colon_in_its_name_follows_its_template_everywhere(rig: Rig) -> None:
     rule = {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}
     template = {
