@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -79,3 +80,32 @@ async def test_a_template_that_is_released_late_leaves_no_marks_in_members(feder
     live = await federation.get("member1", CONFIG_MAPS, "web", NAMESPACE)
     assert names.POLICY_ID_LABEL not in live["metadata"]["labels"]
     assert names.POLICY_NAME_ANNOTATION not in live["metadata"]["annotations"]
+
+
+@pytest.mark.parametrize("how", ["deleted", "edited"])
+async def test_what_happens_to_an_object_before_its_kind_is_watched_is_put_right(
+    federation: Any, monkeypatch: Any, how: str
+) -> None:
+    await federation.join("member1")
+    await federation.settle()
+    wire = federation.plane.members["member1"]
+    request = wire.request
+
+    async def slow_list(method: str, path: str, **options: Any) -> Answer:
+        if method == "GET" and path.endswith("/configmaps"):
+            await asyncio.sleep(1)
+        return await request(method, path, **options)
+
+    monkeypatch.setattr(wire, "request", slow_list)
+    template = config_map("web", NAMESPACE)
+    await federation.apply(template, policy("p", NAMESPACE, [selects(template)]))
+    await asyncio.sleep(0.5)
+    member = federation.clients["member1"]
+    if how == "deleted":
+        await member.delete(CONFIG_MAPS, "web", NAMESPACE)
+    else:
+        await member.patch(CONFIG_MAPS, "web", NAMESPACE, {"data": {"user": "somebody"}})
+    await federation.settle()
+    live = await federation.get("member1", CONFIG_MAPS, "web", NAMESPACE)
+    assert live is not None
+    assert live["data"] == template["data"]

@@ -32,6 +32,7 @@ from hansa.control.watches import Watches
 from hansa.runtime.controller import Controller
 from hansa.runtime.informer import Change
 from hansa.runtime.patience import Patience
+from hansa.runtime.store import Store
 
 BINDINGS = (scheme.RESOURCE_BINDINGS, scheme.CLUSTER_RESOURCE_BINDINGS)
 
@@ -201,20 +202,23 @@ def _execute(context: Context, watches: Watches, outcomes: Outcomes) -> Controll
                 controller.queue.add(work.key, low=True)
 
     def heard(cluster: str, resource: Resource, change: Change) -> None:
-        if change.initial or (change.old is None and change.new is None):
-            return
         if change.new is not None:
-            place = Place(cluster, resource, change.new.key)
-            if versions.get(place) == change.new.meta.resource_version:
+            seen = versions.get(Place(cluster, resource, change.new.key))
+            if seen == change.new.meta.resource_version or (change.initial and seen is None):
                 return
             if change.old is not None and only_status_differs(change.old, change.new):
                 return
         for key in works_of(context, cluster, resource, change):
             controller.queue.add(key)
 
+    def listed(cluster: str, resource: Resource, store: Store) -> None:
+        for key in versions.missing(cluster, resource, store):
+            controller.queue.add(key)
+
     works.subscribe(changed)
     context.fleet.subscribe(member_changed)
     watches.listen(heard)
+    watches.on_listed(listed)
     return controller
 
 

@@ -11,9 +11,12 @@ from hansa.api.meta import Resource
 from hansa.runtime.cache import Cache
 from hansa.runtime.fleet import Fleet, Member
 from hansa.runtime.informer import Change, Informer
+from hansa.runtime.store import Store
 
 Heard = Callable[[str, Resource, Change], None]
 """(cluster, resource, change)"""
+Listed = Callable[[str, Resource, Store], None]
+"""(cluster, resource, what is there)"""
 
 
 class Watches:
@@ -21,11 +24,16 @@ class Watches:
         self._caches: dict[str, Cache] = {}
         self._informers: dict[tuple[str, Resource], Informer] = {}
         self._listeners: list[Heard] = []
+        self._listed: list[Listed] = []
         fleet.subscribe(self._member_changed)
 
     def listen(self, listener: Heard) -> None:
         """Hear of every change in every watched kind of every member from now on."""
         self._listeners.append(listener)
+
+    def on_listed(self, listener: Listed) -> None:
+        """Hear of every list that was completed."""
+        self._listed.append(listener)
 
     def ensure(self, member: Member, resource: Resource) -> Informer:
         """The informer, started when it was not, and started again when the kind had gone."""
@@ -39,7 +47,12 @@ class Watches:
                 for listener in self._listeners:
                     listener(name, resource, change)
 
+            def listed() -> None:
+                for listener in self._listed:
+                    listener(name, resource, informer.store)
+
             informer.subscribe(heard)
+            informer.on_listed(listed)
         return informer
 
     def find(self, cluster: str, resource: Resource) -> Informer | None:

@@ -94,6 +94,7 @@ class Informer:
         self._gate = gate
         self._page_size = PAGE_SIZE
         self._subscribers: list[Subscriber] = []
+        self._on_listed: list[Callable[[], None]] = []
         self._settled = asyncio.Event()
         self._ended_at = 0.0
 
@@ -117,6 +118,13 @@ class Informer:
                 self._subscribers.remove(subscriber)
 
         return unsubscribe
+
+    def on_listed(self, told: Callable[[], None]) -> None:
+        """Call `told` whenever the store has just been brought up to a whole list.
+
+        What came and went between two lists, or before the first, leaves no other trace.
+        """
+        self._on_listed.append(told)
 
     def restarts(self) -> bool:
         """Get ready for another `run` after one that has ended, unless it ended just now: a kind that is gone would
@@ -219,6 +227,8 @@ class Informer:
         self.state = State.SYNCED
         self.last_error = ""
         self._settled.set()
+        for told in self._on_listed:
+            told()
         return page.resource_version
 
     async def _watch(self, version: str) -> AsyncGenerator[str, None]:

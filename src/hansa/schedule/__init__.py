@@ -7,10 +7,11 @@ scheduler with its in-tree plugins; what it does not take over from there is sai
 from __future__ import annotations
 
 from hansa.schedule.assign import assign
+from hansa.schedule.candidate import candidates
 from hansa.schedule.filters import diagnose
 from hansa.schedule.outcome import Fit, Outcome, Unfit, fit_error
 from hansa.schedule.request import Request
-from hansa.schedule.select import candidates, select
+from hansa.schedule.select import select
 from hansa.schedule.snapshot import Snapshot
 
 __all__ = ["Fit", "Outcome", "Request", "Snapshot", "Unfit", "schedule"]

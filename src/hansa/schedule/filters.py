@@ -82,4 +82,16 @@ def _eviction(request: Request, info: ClusterInfo) -> Refusal | None:
     return None
 
 
-FILTERS: tuple[Filter, ...] = (_api_enablement, _taints, _affinity, _spread, _eviction)
+def _together(request: Request, info: ClusterInfo) -> Refusal | None:
+    if info.name in request.current or all(info.name in clusters for clusters in request.peers.together):
+        return None
+    return Refusal("ResourceBinding with the same affinity group does not target this cluster")
+
+
+def _apart(request: Request, info: ClusterInfo) -> Refusal | None:
+    if info.name in request.current or info.name not in request.peers.apart:
+        return None
+    return Refusal("cluster already has workload with the same anti-affinity group")
+
+
+FILTERS: tuple[Filter, ...] = (_api_enablement, _taints, _affinity, _spread, _eviction, _together, _apart)

@@ -3,10 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from hansa.api.policy import ClusterAffinity, ClusterAffinityTerm, Placement
-from hansa.api.work import BindingSpec, BindingStatus
+from hansa.api.work import (
+    BindingSpec,
+    BindingStatus,
+    Component,
+    ComponentReplicaRequirements,
+    ReplicaRequirements,
+)
+from hansa.schedule.capacity import Demand, Load
+
+
+class Question(NamedTuple):
+    """What is asked of capacity: replicas of one demand, or whole sets of `components`."""
+
+    demand: Demand
+    components: tuple[tuple[Demand, int], ...] = ()
+
+
+class Peers(NamedTuple):
+    """Where other workloads of the same groups are: `together` has an entry for each, `apart` is all of theirs."""
+
+    together: tuple[frozenset[str], ...] = ()
+    apart: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -18,7 +40,8 @@ class Request:
     placement: Placement
     replicas: int
     has_requirements: bool
-    components: int
+    components: tuple[Component, ...]
+    question: Question
     current: Mapping[str, int]
     evicting: frozenset[str]
     uid: str = ""
@@ -26,9 +49,14 @@ class Request:
     """Of the affinity term that is in use, or is being tried."""
     fresh: bool = False
     """Rescheduling was asked for: what is there now does not bind."""
+    peers: Peers = Peers()
+    assumed: Mapping[str, Load] = field(default_factory=dict[str, Load])
+    """What is on its way to clusters, and not in their status yet."""
+    estimates: tuple[Mapping[str, int], ...] = ()
+    """What estimators that ask the clusters themselves say, by cluster; -1 for no opinion."""
 
     @classmethod
-    def of(cls, spec: BindingSpec, status: BindingStatus) -> Request:
+    def of(cls, spec: BindingSpec, status: BindingStatus, peers: Peers | None = None) -> Request:
         """Raises ValueError for a binding without placement."""
         if spec.placement is None:
             raise ValueError("the binding has no placement")
@@ -38,18 +66,23 @@ class Request:
             placement=spec.placement,
             replicas=spec.replicas,
             has_requirements=spec.replica_requirements is not None,
-            components=len(spec.components or ()),
+            components=tuple(spec.components or ()),
+            question=_question(spec),
             current={target.name: target.replicas for target in spec.clusters or ()},
             evicting=frozenset(task.from_cluster for task in spec.graceful_eviction_tasks or ()),
             uid=spec.resource.uid,
             affinity_name=status.scheduler_observed_affinity_name if spec.placement.cluster_affinities else "",
             fresh=reschedule_asked(spec, status),
+            peers=peers or Peers(),
         )
 
     @property
     def terms(self) -> list[str]:
         """Names of the affinity terms, in order."""
         return [term.affinity_name for term in self.placement.cluster_affinities or ()]
+
+    def with_replicas(self, replicas: int) -> Request:
+        return replace(self, replicas=replicas)
 
     def with_term(self, name: str) -> Request:
         return replace(self, affinity_name=name)
@@ -66,12 +99,23 @@ class Request:
 
     @property
     def is_workload(self) -> bool:
-        return self.replicas > 0 or self.has_requirements or self.components > 0
+        return self.replicas > 0 or self.has_requirements or bool(self.components)
 
     @property
     def has_replicas(self) -> bool:
         """Whether the decision is also about how many."""
-        return (self.replicas > 0 or self.has_requirements) and self.components <= 1
+        return (self.replicas > 0 or self.has_requirements) and len(self.components) <= 1
+
+    @property
+    def one_set(self) -> bool:
+        """Whether the components of a workload go to one cluster together."""
+        return bool(self.components) and _to_one_cluster(self.placement)
+
+    @property
+    def aggregated(self) -> bool:
+        """Divided over as few clusters as have room."""
+        strategy = self.placement.replica_scheduling
+        return strategy is not None and strategy.replica_division_preference == "Aggregated"
 
     @property
     def static_weights(self) -> bool:
@@ -80,6 +124,28 @@ class Request:
         if strategy is None or not self.placement.divided or strategy.replica_division_preference != "Weighted":
             return False
         return strategy.weight_preference is None or not strategy.weight_preference.dynamic_weight
+
+
+def _to_one_cluster(placement: Placement | None) -> bool:
+    constraints = placement.spread_constraints if placement is not None else None
+    return any(
+        constraint.spread_by_field == "cluster" and constraint.min_groups == constraint.max_groups == 1
+        for constraint in constraints or ()
+    )
+
+
+def _question(spec: BindingSpec) -> Question:
+    components = spec.components or ()
+    if not components:
+        return Question(_demand(spec.replica_requirements))
+    if not _to_one_cluster(spec.placement):
+        # Karmada asks for pods alone then, and capacity never blocks
+        return Question(Demand())
+    return Question(Demand(), tuple((_demand(each.replica_requirements), each.replicas) for each in components))
+
+
+def _demand(requirements: ReplicaRequirements | ComponentReplicaRequirements | None) -> Demand:
+    return Demand.of(requirements.resource_request if requirements is not None else None)
 
 
 def reschedule_asked(spec: BindingSpec, status: BindingStatus) -> bool:

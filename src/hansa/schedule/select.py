@@ -2,59 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
-
-from hansa.api.affinity import matches
+from hansa.schedule.candidate import Candidate
 from hansa.schedule.outcome import Unfit
+from hansa.schedule.regions import select_by_region
 from hansa.schedule.request import Request
-from hansa.schedule.snapshot import ClusterInfo
-
-LOCALITY_SCORE = 100
-
-
-class Candidate(NamedTuple):
-    """A cluster that fits. `overflow` is 0 for the affinity itself, i + 1 for its i-th overflow affinity."""
-
-    info: ClusterInfo
-    score: int
-    overflow: int
-
-    @property
-    def name(self) -> str:
-        return self.info.name
-
-
-def candidates(request: Request, feasible: Sequence[ClusterInfo]) -> list[Candidate]:
-    """Clusters in order of preference: nearest affinity, then where the object is already, then by name."""
-    found = [
-        Candidate(info, LOCALITY_SCORE if info.name in request.current else 0, _overflow(request, info))
-        for info in feasible
-    ]
-    return sorted(found, key=lambda candidate: (candidate.overflow, -candidate.score, candidate.name))
 
 
 def select(request: Request, found: list[Candidate]) -> list[Candidate] | Unfit:
-    """Spread constraints do not bind where weights are static, as in Karmada."""
+    """`found` in order of preference. Spread constraints do not bind where weights are static, as in Karmada; those by
+    zone and provider only ask that a cluster has one.
+    """
     constraints = {constraint.spread_by_field: constraint for constraint in request.placement.spread_constraints or ()}
     if not constraints or request.static_weights:
         return found
-    if "region" in constraints:
-        return Unfit("SchedulerError", "spreading over regions is not available in this version of Hansa")
-    by_cluster = constraints.get("cluster")
+    by_cluster, by_region = constraints.get("cluster"), constraints.get("region")
+    if by_region is not None and by_cluster is not None:
+        return select_by_region(request, found, by_region, by_cluster)
     if by_cluster is None:
         return Unfit("SchedulerError", "just support cluster and region spread constraint")
-    if request.placement.divided:
-        return Unfit("SchedulerError", "spread constraints with divided replicas need estimates of free capacity")
     if len(found) < by_cluster.min_groups:
         text = "the number of feasible clusters is less than spreadConstraint.MinGroups"
         return Unfit("SchedulerError", text)
-    return found[: by_cluster.max_groups]
+    count = min(len(found), by_cluster.max_groups)
+    if not request.placement.divided:
+        return found[:count]
+    return _with_room(found, count, 1 if request.one_set else request.replicas)
 
 
-def _overflow(request: Request, info: ClusterInfo) -> int:
-    term = request.term
-    if term is None or matches(term, info.cluster):
-        return 0
-    overflows = term.overflow_affinities or ()
-    return next((i + 1 for i, overflow in enumerate(overflows) if matches(overflow, info.cluster)), 0)
+def _with_room(found: list[Candidate], count: int, need: int) -> list[Candidate] | Unfit:
+    """The first `count`, exchanged from the end for roomier ones until they have room for `need`."""
+    chosen, rest = found[:count], found[count:]
+    for index in reversed(range(count)):
+        if sum(candidate.available for candidate in chosen) >= need or not rest:
+            break
+        roomiest = max(range(len(rest)), key=lambda i: rest[i].available)
+        if rest[roomiest].available > chosen[index].available:
+            chosen[index], rest[roomiest] = rest[roomiest], chosen[index]
+    if not chosen or sum(candidate.available for candidate in chosen) < need:
+        return Unfit("SchedulerError", f"no enough resource when selecting {count} clusters")
+    return chosen

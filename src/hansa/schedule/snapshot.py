@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from hansa.api.cluster import Cluster
+from hansa.schedule.capacity import Load, Room
+from hansa.schedule.request import Question
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,31 @@ class ClusterInfo:
             for enablement in self.cluster.status.api_enablements or ()
             for resource in enablement.resources or ()
         )
+
+    @cached_property
+    def room(self) -> Room | None:
+        return Room.of(self.cluster)
+
+    def allocatable(self, question: Question, assumed: Load) -> int:
+        """How many more find room. Asked once for all bindings that ask for the same."""
+        if self.room is None:
+            return 0
+        if assumed:
+            return self._ask(self.room, question, assumed)
+        known = self._answers.get(question)
+        if known is None:
+            known = self._answers[question] = self._ask(self.room, question, ())
+        return known
+
+    @cached_property
+    def _answers(self) -> dict[Question, int]:
+        return {}
+
+    @staticmethod
+    def _ask(room: Room, question: Question, assumed: Load) -> int:
+        if question.components:
+            return room.sets(question.components, assumed)
+        return room.replicas(question.demand, assumed)
 
 
 @dataclass(frozen=True)

@@ -148,13 +148,16 @@ def test_spread_constraints_by_cluster() -> None:
     assert "the number of feasible clusters is less than spreadConstraint.MinGroups" in outcome.message
 
 
-def test_what_needs_free_capacity_is_refused_and_not_guessed() -> None:
+def test_a_cluster_that_has_not_said_what_it_has_has_no_room() -> None:
     for strategy in (
         divided(replicaDivisionPreference="Aggregated"),
         divided(weightPreference={"dynamicWeight": "AvailableReplicas"}),
     ):
         outcome = decide(binding(strategy), cluster("m1"))
-        assert isinstance(outcome, Unfit) and outcome.reason == "SchedulerError"
+        assert isinstance(outcome, Unfit) and outcome.reason == "Unschedulable"
+        assert outcome.message == (
+            "failed to assign replicas: failed to scale up: Clusters available replicas 0 are not enough to schedule."
+        )
 
 
 def terms(*names_: str) -> dict[str, Any]:

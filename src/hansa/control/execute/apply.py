@@ -36,7 +36,7 @@ class Applier:
         live = await self.live(member, place)
         if live is None:
             try:
-                self.versions.record(place, await member.client.create(place.resource, manifest))
+                self.versions.record(place, await member.client.create(place.resource, manifest), work.key)
                 return True
             except AlreadyExists:
                 live = await member.client.get(place.resource, place.key.name, place.key.namespace or None)
@@ -91,7 +91,7 @@ class Applier:
             if answer is not None:
                 wanted = answer.value
         if convention.equal(wanted, document):
-            self.versions.record(place, live)
+            self.versions.record(place, live, work.key)
             return False
-        self.versions.record(place, await member.client.update(place.resource, wanted))
+        self.versions.record(place, await member.client.update(place.resource, wanted), work.key)
         return True

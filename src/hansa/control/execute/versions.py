@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from hansa.api.item import Item
 from hansa.api.meta import Key, Resource
+from hansa.runtime.store import Store
 
 
 class Place(NamedTuple):
@@ -14,18 +15,31 @@ class Place(NamedTuple):
     key: Key
 
 
+class _Seen(NamedTuple):
+    version: str
+    work: Key
+
+
 class Versions:
     def __init__(self) -> None:
-        self._seen: dict[Place, str] = {}
+        self._seen: dict[tuple[str, Resource], dict[Key, _Seen]] = {}
 
-    def record(self, place: Place, item: Item) -> None:
-        self._seen[place] = item.meta.resource_version
+    def record(self, place: Place, item: Item, work: Key) -> None:
+        self._seen.setdefault((place.cluster, place.resource), {})[place.key] = _Seen(item.meta.resource_version, work)
 
     def get(self, place: Place) -> str | None:
-        return self._seen.get(place)
+        seen = self._of(place.cluster, place.resource).get(place.key)
+        return seen.version if seen is not None else None
 
     def forget(self, place: Place) -> None:
-        self._seen.pop(place, None)
+        self._of(place.cluster, place.resource).pop(place.key, None)
+
+    def missing(self, cluster: str, resource: Resource, store: Store) -> list[Key]:
+        """Works whose object is not in `store`, though it was written."""
+        return [seen.work for key, seen in self._of(cluster, resource).items() if store.get(key) is None]
+
+    def _of(self, cluster: str, resource: Resource) -> dict[Key, _Seen]:
+        return self._seen.get((cluster, resource), {})
 
 
 def only_status_differs(old: Item, new: Item) -> bool:
