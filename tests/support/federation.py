@@ -15,6 +15,7 @@ from hansa.api.meta import GVK, Json, Resource
 from hansa.apiserver.embedded import ADMIN, Embedded, Keys, start_embedded
 from hansa.apiserver.message import UserInfo
 from hansa.app.inprocess import InProcessTransport
+from hansa.base.gates import Gates
 from hansa.base.names import execution_namespace
 from hansa.control import pipeline
 from hansa.control.context import Context, Options
@@ -133,10 +134,8 @@ class ControlPlane:
             traffic=traffic,
             conventions={KARMADA.name: KARMADA, KUBEFED.name: KUBEFED},
         )
-        placer = Placer(self.cache)
-        hub = karmada.Hub(
-            client, self.cache, self.recorder, federation.clock, interpret, placer.decide, traffic=traffic
-        )
+        placer = Placer(self.cache, federation.clock, Gates())
+        hub = karmada.Hub(client, self.cache, self.recorder, federation.clock, interpret, placer.place, traffic=traffic)
         self.parts = [*pipeline.controllers(context, placer), *karmada.controllers(hub)]
         if federation.speaks_kubefed:
             self.parts += kubefed.controllers(kubefed.Hub(client, self.cache, self.recorder, federation.clock))

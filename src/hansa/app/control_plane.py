@@ -109,11 +109,11 @@ class ControlPlane:
             traffic=traffic,
             conventions={convention.name: convention for convention in (KARMADA, KUBEFED)},
         )
-        placer = Placer(self.cache)
+        placer = Placer(self.cache, clock, settings.options.gates)
         self._parts: list[Part] = [
             *pipeline.controllers(context, placer),
             *karmada.controllers(
-                karmada.Hub(hub, self.cache, self.recorder, clock, interpret, placer.decide, settings.karmada, traffic)
+                karmada.Hub(hub, self.cache, self.recorder, clock, interpret, placer.place, settings.karmada, traffic)
             ),
             *kubefed.controllers(kubefed.Hub(hub, self.cache, self.recorder, clock)),
         ]

@@ -13,6 +13,7 @@ from hansa.api.work import (
     Component,
     ComponentReplicaRequirements,
     ReplicaRequirements,
+    TargetCluster,
 )
 from hansa.schedule.capacity import Demand, Load
 
@@ -56,7 +57,13 @@ class Request:
     """What estimators that ask the clusters themselves say, by cluster; -1 for no opinion."""
 
     @classmethod
-    def of(cls, spec: BindingSpec, status: BindingStatus, peers: Peers | None = None) -> Request:
+    def of(
+        cls,
+        spec: BindingSpec,
+        status: BindingStatus,
+        peers: Peers | None = None,
+        assumed: Mapping[str, Load] | None = None,
+    ) -> Request:
         """Raises ValueError for a binding without placement."""
         if spec.placement is None:
             raise ValueError("the binding has no placement")
@@ -74,6 +81,7 @@ class Request:
             affinity_name=status.scheduler_observed_affinity_name if spec.placement.cluster_affinities else "",
             fresh=reschedule_asked(spec, status),
             peers=peers or Peers(),
+            assumed=assumed or {},
         )
 
     @property
@@ -124,6 +132,13 @@ class Request:
         if strategy is None or not self.placement.divided or strategy.replica_division_preference != "Weighted":
             return False
         return strategy.weight_preference is None or not strategy.weight_preference.dynamic_weight
+
+
+def load_of(spec: BindingSpec, target: TargetCluster) -> Load:
+    """What a workload takes of a cluster that it goes to."""
+    if spec.components:
+        return [(_demand(each.replica_requirements), each.replicas) for each in spec.components]
+    return [(_demand(spec.replica_requirements), target.replicas)]
 
 
 def _to_one_cluster(placement: Placement | None) -> bool:

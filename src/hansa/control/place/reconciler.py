@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 import msgspec
@@ -38,6 +39,8 @@ class Scheduler:
     placer: Placer
     loud: set[Key] = field(default_factory=set[Key])
     written: dict[Key, int] = field(default_factory=dict[Key, int])
+    grouped: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Workloads that look at where others are have their decisions one after the other."""
 
     async def reconcile(self, key: Key) -> Requeue | None:
         loud = key in self.loud
@@ -54,7 +57,13 @@ class Scheduler:
         if due(binding.spec, binding.status, item.annotations, self.placer.snapshot) is None:
             await self._confirm(key, item, binding.status)
             return None
-        outcome = self.placer.decide(binding.spec, binding.status)
+        if binding.spec.workload_affinity_groups is None:
+            return await self._decide(key, item, binding, loud=loud)
+        async with self.grouped:
+            return await self._decide(key, item, binding, loud=loud)
+
+    async def _decide(self, key: Key, item: Item, binding: ResourceBinding, *, loud: bool) -> Requeue | None:
+        outcome = self.placer.place(binding.spec, binding.status)
         if outcome is None:
             raise Retry("clusters are not known yet")
         for attempt in outcome.attempts:
@@ -131,9 +140,11 @@ class Scheduler:
         if not patch:
             return item
         patch.setdefault("metadata", {})["resourceVersion"] = item.meta.resource_version
-        return await self.context.hub.patch(
+        written = await self.context.hub.patch(
             binding_resource(item.key), item.meta.name, item.meta.namespace or None, patch
         )
+        self.placer.groups.wrote(written)
+        return written
 
     async def _write_status(self, item: Item, change: Json) -> None:
         patch: Json = {"metadata": {"resourceVersion": item.meta.resource_version}, "status": change}

@@ -66,6 +66,9 @@ def _decide(hub: Hub, document: Json, status: BindingStatus) -> tuple[list[Json]
         return None
     if spec.suspension is not None and spec.suspension.scheduling:
         return None
+    if spec.workload_affinity_groups is not None:
+        # these are decided one after the other
+        return None
     outcome = hub.place(spec, status)
     if not isinstance(outcome, Fit) or outcome.affinity_name:
         # the name of an affinity term belongs into status, which is the scheduler's

@@ -1,0 +1,88 @@
+"""What is on its way to clusters and not in their status yet, so that two decisions do not take the same room.
+
+Karmada's assumed workloads (gate SchedulingOvercommitProtection).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from hansa.api.meta import Key
+from hansa.api.work import BindingSpec, BindingStatus, TargetCluster
+from hansa.base.clock import Clock
+from hansa.base.names import binding_name
+from hansa.schedule.capacity import Demand, Load
+from hansa.schedule.request import load_of
+
+LIFETIME_SECONDS = 300.0
+
+
+@dataclass(slots=True)
+class _Entry:
+    since: float
+    clusters: dict[str, Load]
+
+
+class Assumed:
+    """By binding, until the object is healthy in the cluster, the cluster is left, or the time is over."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._entries: dict[Key, _Entry] = {}  # in the order of their coming
+        self._totals: dict[str, Counter[Demand]] = {}
+
+    def add(self, spec: BindingSpec, targets: Sequence[TargetCluster]) -> None:
+        """Take the place of what was assumed of this binding before."""
+        key = key_of(spec)
+        self.drop(key)
+        if not spec.is_workload or not targets:
+            return
+        clusters = {target.name: load_of(spec, target) for target in targets}
+        self._entries[key] = _Entry(self._clock.monotonic(), clusters)
+        for name, load in clusters.items():
+            self._count(name, load, 1)
+
+    def drop(self, key: Key, clusters: Collection[str] | None = None) -> None:
+        """All of a binding, or what it has in `clusters`."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return
+        for name in list(entry.clusters) if clusters is None else clusters:
+            load = entry.clusters.pop(name, None)
+            if load is not None:
+                self._count(name, load, -1)
+        if not entry.clusters:
+            del self._entries[key]
+
+    def settle(self, key: Key, status: BindingStatus) -> None:
+        """What is healthy is in its cluster's status."""
+        if key in self._entries:
+            self.drop(key, [each.cluster_name for each in status.aggregated_status or () if each.health == "Healthy"])
+
+    def knows(self, key: Key) -> bool:
+        return key in self._entries
+
+    def loads(self) -> Mapping[str, Load]:
+        """By cluster."""
+        now = self._clock.monotonic()
+        for key, entry in list(self._entries.items()):
+            if now - entry.since < LIFETIME_SECONDS:
+                break
+            self.drop(key)
+        return {name: tuple(counter.items()) for name, counter in self._totals.items()}
+
+    def _count(self, name: str, load: Load, sign: int) -> None:
+        counter = self._totals.setdefault(name, Counter())
+        for demand, count in load:
+            counter[demand] += sign * count
+            if counter[demand] <= 0:
+                del counter[demand]
+        if not counter:
+            del self._totals[name]
+
+
+def key_of(spec: BindingSpec) -> Key:
+    """The binding of a template."""
+    return Key(spec.resource.namespace, binding_name(spec.resource.name, spec.resource.kind))
