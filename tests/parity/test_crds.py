@@ -51,6 +51,8 @@ NAMES = [
     ("serviceexports.multicluster.x-k8s.io", "ServiceExport", ["svcex", "svcexport"], None, True, True, ["Age"]),
     ("serviceimports.multicluster.x-k8s.io", "ServiceImport", ["svcim", "svcimport"], None, True, True,
      ["Type", "IP", "Age"]),
+    ("serviceroutingpolicies.networking.hansa.dev", "ServiceRoutingPolicy", ["srp"], None, True, True,
+     ["Mode", "Prefer", "Accepted", "Age"]),
 ]  # fmt: skip
 
 

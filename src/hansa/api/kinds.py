@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hansa.api import apps, autoscaling, cluster, config, kubefed, mcs, networking, policy, remedy, scheme, search, work
+from hansa.api import (
+    apps,
+    autoscaling,
+    cluster,
+    config,
+    kubefed,
+    mcs,
+    networking,
+    policy,
+    remedy,
+    routing,
+    scheme,
+    search,
+    work,
+)
 from hansa.api.meta import Object, Resource
 
 _KARMADA = ("karmada-io",)
@@ -86,6 +100,12 @@ _MEMBER = (
 )
 _EXPORT = (Column("Age", ".metadata.creationTimestamp", "date"),)
 _IMPORT = (Column("Type", ".spec.type"), Column("IP", ".spec.ips"), *_EXPORT)
+_ROUTING = (
+    Column("Mode", ".spec.mode"),
+    Column("Prefer", ".spec.prefer"),
+    Column("Accepted", _condition("Accepted")),
+    *_EXPORT,
+)
 _BOTH = ("v1beta1", "v1alpha1")
 
 _KARMADA_KINDS = (
@@ -134,5 +154,6 @@ _KUBEFED_KINDS = (
 _SERVICE_KINDS = (
     Kind(scheme.SERVICE_EXPORTS, mcs.ServiceExport, ("svcex", "svcexport"), (), _EXPORT, True, _BOTH),
     Kind(scheme.SERVICE_IMPORTS, mcs.ServiceImport, ("svcim", "svcimport"), (), _IMPORT, True, _BOTH, False),
+    Kind(scheme.SERVICE_ROUTING_POLICIES, routing.ServiceRoutingPolicy, ("srp",), (), _ROUTING, has_status=True),
 )
 KINDS: tuple[Kind, ...] = (*_KARMADA_KINDS, *_KUBEFED_KINDS, *_SERVICE_KINDS)

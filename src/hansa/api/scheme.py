@@ -67,6 +67,9 @@ FEDERATED_NAMESPACES = Resource("types.kubefed.io", "v1beta1", "federatednamespa
 
 SERVICE_EXPORTS = Resource("multicluster.x-k8s.io", "v1beta1", "serviceexports", "ServiceExport", True)
 SERVICE_IMPORTS = Resource("multicluster.x-k8s.io", "v1beta1", "serviceimports", "ServiceImport", True)
+SERVICE_ROUTING_POLICIES = Resource(
+    "networking.hansa.dev", "v1alpha1", "serviceroutingpolicies", "ServiceRoutingPolicy", True
+)
 
 # -- Kubernetes -------------------------------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ OWN_GROUPS = (
     "config.karmada.io",
     "core.kubefed.io",
     "multicluster.x-k8s.io",
+    "networking.hansa.dev",
     "networking.karmada.io",
     "policy.karmada.io",
     "remedy.karmada.io",
