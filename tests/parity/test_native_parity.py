@@ -57,6 +57,17 @@ def test_requirements() -> None:
     }
 
 
+def test_a_priority_class_is_told_beside_other_needs() -> None:
+    def needs(pod: dict[str, Any]) -> Any:
+        return ask(Replicas(obj("v1", "Pod", spec=pod))).requirements
+
+    assert needs({"priorityClassName": "high"}) is None
+    assert needs({"priorityClassName": "high", "nodeSelector": {"disk": "ssd"}}) == {
+        "nodeClaim": {"nodeSelector": {"disk": "ssd"}},
+        "priorityClassName": "high",
+    }
+
+
 def test_kinds_without_replicas_have_no_answer() -> None:
     assert native(Replicas(obj("apps/v1", "DaemonSet", spec={}))) is None
     assert native(Replicas(obj("apps/v1beta1", "Deployment", spec={"replicas": 1}))) is None

@@ -132,6 +132,23 @@ def test_binding_of_a_template() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("off", "told"),
+    [
+        ((), {"namespace": "default", "resourceRequest": {"cpu": "1"}, "priorityClassName": "high"}),
+        (("ResourceQuotaEstimate",), {"resourceRequest": {"cpu": "1"}}),
+    ],
+)
+def test_what_quotas_are_looked_up_by_is_told_while_they_are_estimated(
+    off: tuple[str, ...], told: dict[str, Any]
+) -> None:
+    read = read_policy(policy())
+    assert read is not None
+    needs = Needs(1, {"resourceRequest": {"cpu": "1"}, "priorityClassName": "high"})
+    made = compiled(template("7"), *read, needs, None, Gates(frozenset(off))).binding
+    assert made["spec"]["replicaRequirements"] == told
+
+
 def test_nothing_changes_without_a_reason() -> None:
     made = binding(template("7"), propagateDeps=True, suspension={"dispatching": True})
     assert changes(made, Item.of(made)) is None

@@ -68,11 +68,9 @@ def compiled(
         spec["propagateDeps"] = True
     if needs is not None:
         spec["replicas"] = needs.replicas
-        requirements = needs.requirements
-        if requirements is not None and gates.enabled("ResourceQuotaEstimate") and namespaced:
-            requirements = {"namespace": meta.namespace, **requirements}
-        if requirements is not None:
-            spec["replicaRequirements"] = requirements
+        if needs.requirements is not None:
+            estimated = gates.enabled("ResourceQuotaEstimate")
+            spec["replicaRequirements"] = _requirements(needs.requirements, meta.namespace, estimated=estimated)
     if priority is not None and namespaced:
         spec["schedulePriority"] = {"priority": priority}
     groups = _affinity_groups(policy_spec, meta.labels or {})
@@ -82,6 +80,13 @@ def compiled(
         spec["suspension"] = suspension
     binding = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata, "spec": spec}
     return Compiled(resource, binding, meta.uid)
+
+
+def _requirements(needs: Json, namespace: str, *, estimated: bool) -> Json:
+    """With what estimators look quotas up by, or without."""
+    if estimated:
+        return {"namespace": namespace, **needs} if namespace else needs
+    return {name: value for name, value in needs.items() if name != "priorityClassName"}
 
 
 def _affinity_groups(policy_spec: Json, labels: Mapping[str, str]) -> Json:

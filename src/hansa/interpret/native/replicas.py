@@ -22,6 +22,9 @@ def requirements(pod: Json) -> Json | None:
         needs["nodeClaim"] = claim
     if request := resource_request(pod):
         needs["resourceRequest"] = request
+    # a quota that is scoped to a priority class asks for it; alone it is no need
+    if needs and pod.get("priorityClassName"):
+        needs["priorityClassName"] = pod["priorityClassName"]
     return needs or None
 
 
