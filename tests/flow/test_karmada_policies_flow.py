@@ -163,6 +163,30 @@ async def test_labels_of_clusters_are_followed(federation) -> None:
     assert await where(federation, "c") == ["member2"]
 
 
+async def test_what_a_user_lets_go_of_goes_while_another_cluster_is_down(federation) -> None:
+    """Found by a random history: a cluster that nobody wants any more counted as a failure because it was not ready."""
+    await federation.join("member1", "member2", labels={"tier": "gold"})
+    await federation.settle()
+    gold = policy("p")
+    gold["spec"]["placement"] = {"clusterAffinity": {"labelSelector": {"matchLabels": {"tier": "gold"}}}}
+    await federation.apply(gold, config_map("c", go="yes"))
+    await federation.settle()
+    federation.cut("member2")
+    await federation.settle(60.0)
+    for name in ("member1", "member2"):
+        await federation.hub.patch(scheme.CLUSTERS, name, None, {"metadata": {"labels": {"tier": None}}})
+    await federation.settle()
+    assert await where(federation, "c") == ["member2"], "which cannot be reached"
+    federation.cut("member2", False)
+    await federation.settle(60.0)
+    assert await where(federation, "c") == []
+    # what is said of the clusters is true of all of them, so that a restart has nothing to correct
+    await federation.restart()
+    federation.plane.forget_writes()
+    await federation.settle()
+    assert federation.plane.writes == []
+
+
 async def test_status_comes_back(federation) -> None:
     await federation.join("member1", "member2")
     await federation.settle()

@@ -25,12 +25,19 @@ def diagnose(request: Request, snapshot: Snapshot) -> Diagnosis:
     for info in snapshot.clusters:
         if info.deleting:
             continue
-        for check in FILTERS:
-            refusal = check(request, info)
-            if refusal is not None:
-                refusals[info.name] = refusal
-                break
+        refusal = _refusal(request, info)
+        if refusal is not None:
+            refusals[info.name] = refusal
     return refusals
+
+
+def _refusal(request: Request, info: ClusterInfo) -> Refusal | None:
+    """The first one. It is a failure only if the cluster would do once nothing is broken any more."""
+    found = (refusal for check in FILTERS if (refusal := check(request, info)) is not None)
+    first = next(found, None)
+    if first is None or not first.failure:
+        return first
+    return first._replace(failure=all(refusal.failure for refusal in found))
 
 
 def _api_enablement(request: Request, info: ClusterInfo) -> Refusal | None:

@@ -131,6 +131,14 @@ def test_a_failure_keeps_the_last_placement_and_a_wish_does_not() -> None:
     assert isinstance(nowhere, Unfit) and nowhere.clears
 
 
+def test_a_broken_cluster_that_nobody_wants_anyhow_keeps_nothing() -> None:
+    spec = binding({"clusterAffinity": {"clusterNames": ["m3"]}}, clusters=[{"name": "m1", "replicas": 3}])
+    taint = {"key": names.NOT_READY_TAINT, "effect": "NoSchedule"}
+    outcome = decide(spec, cluster("m1"), cluster("m2", taints=[taint]))
+    assert isinstance(outcome, Unfit) and outcome.clears
+    assert "1 cluster(s) had untolerated taint" in outcome.message
+
+
 def test_evicted_clusters_are_out() -> None:
     task = {"fromCluster": "m1", "producer": "TaintManager", "reason": "TaintUntolerated"}
     spec = binding({}, gracefulEvictionTasks=[task])

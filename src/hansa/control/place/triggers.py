@@ -28,7 +28,9 @@ def is_ours(spec: BindingSpec, scheduler_name: str) -> bool:
 
 
 def affected(bindings: Iterator[Item], clusters: list[Cluster], scheduler_name: str) -> Iterator[Item]:
-    """Bindings whose affinity in use means one of `clusters` (the old and the new state of the one that changed)."""
+    """Bindings whose affinity in use means one of `clusters` (the old and the new state of the one that changed), and
+    those that no cluster fits: what their condition says is about all of them.
+    """
     for item in bindings:
         binding = item.as_(ResourceBinding)
         if not is_ours(binding.spec, scheduler_name):
@@ -37,10 +39,17 @@ def affected(bindings: Iterator[Item], clusters: list[Cluster], scheduler_name: 
         if by_terms and binding.status.scheduler_observed_generation != item.meta.generation:
             yield item
             continue
+        if _unfit(binding.status):
+            yield item
+            continue
         targets = {target.name for target in binding.spec.clusters or ()}
         affinity = _affinity(binding.spec, binding.status)
         if any(cluster.metadata.name in targets or matches(affinity, cluster) for cluster in clusters):
             yield item
+
+
+def _unfit(status: BindingStatus) -> bool:
+    return any(one.type == "Scheduled" and one.reason == "NoClusterFit" for one in status.conditions or ())
 
 
 def _affinity(spec: BindingSpec, status: BindingStatus) -> ClusterAffinity | None:
