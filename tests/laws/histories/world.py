@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 from tests.laws.histories.history import CHOSEN, MEMBERS, History
-from tests.laws.histories.oracle import Oracle
+from tests.laws.histories.oracle import Oracle, Violation
 from tests.laws.histories.shapes import THINGS_CRD
 from tests.support.federation import Federation, running
 
@@ -35,9 +35,14 @@ async def histories(keys: Keys, seed: int, count: int, told: Callable[[int], Non
     """Run histories seed, seed+1, …; how many. Raises Violation."""
     done = 0
     while done < count:
-        async with world(keys, seed + done) as (federation, oracle):
+        began = done
+        async with world(keys, seed + began) as (federation, oracle):
             for _ in range(min(PER_WORLD, count - done)):
-                await asyncio.wait_for(History(federation, oracle, seed + done).run(), 36_000)
+                try:
+                    await asyncio.wait_for(History(federation, oracle, seed + done).run(), 36_000)
+                except Violation as violation:
+                    again = f"--seed {seed + began} --count {done - began + 1}"
+                    raise Violation(f"{violation}\nagain: {again}") from violation
                 done += 1
                 told(done)
     return done
