@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
 
-from hansa.api import builtin
+from hansa.api import builtin, scheme
 from hansa.api.meta import GVK, Json, Key
 from hansa.apiserver.admission import Admission
 from hansa.apiserver.aggregation import Aggregation
 from hansa.apiserver.allocation import ServiceAllocator
 from hansa.apiserver.authn import Authenticator
-from hansa.apiserver.builtin import plugins
+from hansa.apiserver.builtin import endpoints, plugins
 from hansa.apiserver.builtin.default_rbac import default_rbac
 from hansa.apiserver.collector import Collector
 from hansa.apiserver.context import Context, StoredObjects
@@ -95,16 +95,21 @@ async def start_embedded(
     rng: random.Random | None = None,
     service_cidr: str = "10.96.0.0/16",
     admission_plugins: frozenset[str] = plugins.ALL,
+    pods_on_loopback: bool = False,
 ) -> Embedded:
     """A server with what a fresh cluster has. With a directory, everything is kept there and found again.
 
     `admission_plugins`: a hub leaves ServiceAccount out, as templates of pods are not pods. `keys` must be the same for
-    the same directory, or tokens and certificates that were handed out become void.
+    the same directory, or tokens and certificates that were handed out become void. `pods_on_loopback`: endpoints may
+    have loopback addresses, which a real server refuses.
     """
     keys = keys or Keys.fresh(name, clock)
     rng = rng or random.Random()
     storage = Storage(directory / "objects.db" if directory else None)
     resources = Resources()
+    if pods_on_loopback:
+        for resource in (scheme.ENDPOINTS, scheme.ENDPOINT_SLICES):
+            resources.change_rules(resource.gvk, endpoints.on_loopback)
     lookup = StoredObjects(storage, resources)
     issuer = TokenIssuer(issuer=ISSUER, private_key_pem=keys.tokens, clock=clock, lookup=lookup)
     context = Context(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from hansa.api import builtin
@@ -142,6 +142,13 @@ class Resources:
         for served in (*kept, *versions):
             self._add(served)
         self.generation += 1
+
+    def change_rules(self, gvk: GVK, change: Callable[[KindRules], KindRules]) -> None:
+        """Other rules for one kind of this server. Raises KeyError for a kind that is not served."""
+        served = self._kinds[gvk]
+        changed = replace(served, rules=change(served.rules))
+        self._served[(gvk.group, gvk.version, served.resource.plural)] = self._kinds[gvk] = changed
+        self._group_kinds[gvk.group, gvk.kind] = changed
 
     def _of(self, group: str) -> list[Served]:
         return [s for s in self._served.values() if s.resource.group == group]

@@ -15,6 +15,7 @@ from hansa.api.scheme import PODS
 from hansa.kube.errors import Conflict, NotFound
 from hansa.runtime.controller import Controller, Requeue
 from hansa.runtime.informer import Change
+from hansa.sim.echo import Echo, echoes
 from hansa.sim.lifecycle import Life, never_pulled
 from hansa.sim.nodes import NodePlan, Nodes
 from hansa.sim.pod import Pod
@@ -23,6 +24,8 @@ from hansa.sim.status import write_status
 
 COMPONENT = "kubelet"
 BY_NODE = "node"
+LISTEN_SECONDS = 1.0
+"""Between attempts to get an address that is taken."""
 
 
 @dataclass(slots=True)
@@ -34,6 +37,13 @@ class _Running:
     ip: str
     stopping_since: float | None = None
     told: set[str] = field(default_factory=set[str])
+    echoes: dict[str, Echo] = field(default_factory=dict[str, Echo])
+    """Containers with sockets, by name."""
+
+    def hush(self) -> None:
+        """Close the sockets of all containers."""
+        for echo in self.echoes.values():
+            echo.close()
 
 
 class Addresses:
@@ -63,8 +73,9 @@ class Addresses:
 class Kubelet:
     """All nodes' kubelets in one: works on pods that are assigned to a node of ours."""
 
-    def __init__(self, site: Site, nodes: Nodes, events: Events) -> None:
+    def __init__(self, site: Site, nodes: Nodes, events: Events, *, sockets: bool) -> None:
         self._site = site
+        self._sockets = sockets
         self._nodes = nodes
         self._events = events
         self._pods: dict[Key, _Running] = {}
@@ -93,7 +104,7 @@ class Kubelet:
         if running is None:
             running = self._begin(item, body, plan, at)
             self._pods[key] = running
-        due = running.life.advance(self._site.timing, at, now)
+        due = min(running.life.advance(self._site.timing, at, now), at + await self._listen(item, running))
         before = str((body.get("status") or {}).get("phase"))
         # nothing has happened yet: a status that says so would cost one more write for every pod
         if running.life.phase == "Pending" and due < math.inf:
@@ -111,7 +122,44 @@ class Kubelet:
             ip = plan.address
         else:
             ip = self._addresses.take(plan, (body.get("status") or {}).get("podIP", ""))
-        return _Running(item.meta.uid, Life.begin(body, self._site.timing, at), ip)
+        return _Running(
+            item.meta.uid,
+            Life.begin(body, self._site.timing, at),
+            ip,
+            echoes=self._echoes(item, body, plan, ip) if self._sockets else {},
+        )
+
+    def _echoes(self, item: Item, body: Json, plan: NodePlan, ip: str) -> dict[str, Echo]:
+        about: Json = {
+            "cluster": self._site.name,
+            "namespace": item.meta.namespace,
+            "pod": item.meta.name,
+            "node": plan.name,
+            "ip": ip,
+        }
+        return {
+            container["name"]: Echo(ip, _tcp_ports(container), about)
+            for container in body["spec"]["containers"]
+            if echoes(container.get("image", ""))
+        }
+
+    async def _listen(self, item: Item, running: _Running) -> float:
+        """Open the sockets of containers that run, close those of others. Returns when to try again, in seconds."""
+        again = math.inf
+        for container in running.life.containers:
+            echo = running.echoes.get(container.name)
+            if echo is None:
+                continue
+            if container.state != "running":
+                echo.close()
+            elif not echo.open:
+                try:
+                    await echo.start()
+                except OSError as error:
+                    self._events.event(item, "Warning", "FailedToListen", f"{running.ip}: {error.strerror or error}")
+                    again = LISTEN_SECONDS
+            container.answers = echo.open
+        return again
 
     def _tell(self, item: Item, body: Json, running: _Running, before: str) -> None:
         for container in (*running.life.init, *running.life.containers):
@@ -129,6 +177,7 @@ class Kubelet:
     async def _end(self, key: Key, item: Item, pod: Pod) -> Requeue | None:
         at = asyncio.get_running_loop().time()
         grace = item.meta.deletion_grace_period_seconds
+        self.hush(key)
         if grace == 0:
             return None  # ended already; somebody's finalizer holds the rest
         running = self._pods.get(key)
@@ -143,9 +192,21 @@ class Kubelet:
         self._forget(key)
         return None
 
+    def hush(self, key: Key) -> None:
+        """Nobody answers for a pod any more."""
+        running = self._pods.get(key)
+        if running is not None:
+            running.hush()
+
+    def close(self) -> None:
+        """All sockets of all pods."""
+        for running in self._pods.values():
+            running.hush()
+
     def _forget(self, key: Key) -> None:
         running = self._pods.pop(key, None)
         if running is not None:
+            running.hush()
             self._addresses.free(running.ip)
 
 
@@ -154,14 +215,22 @@ def _later(seconds: float) -> Requeue:
     return Requeue(max(0.001, seconds))
 
 
+def _tcp_ports(container: Json) -> list[int]:
+    ports = container.get("ports") or []
+    return [int(port["containerPort"]) for port in ports if port.get("protocol", "TCP") == "TCP"]
+
+
 def index_by_node(item: Item) -> Iterable[str]:
     return (Pod(item).node,)
 
 
-def kubelet_controller(site: Site, nodes: Nodes) -> Controller[Key]:
-    """Also wakes the pods of a node that is found again: see `SimulatedMember.find_node`."""
+def kubelet_controller(site: Site, nodes: Nodes, *, sockets: bool = False) -> tuple[Kubelet, Controller[Key]]:
+    """The controller also wakes the pods of a node that is found again: see `SimulatedMember.find_node`.
+
+    `sockets`: containers of image hansa/echo answer at their pods' addresses.
+    """
     pods = site.informer(PODS)
-    kubelet = Kubelet(site, nodes, site.events(COMPONENT))
+    kubelet = Kubelet(site, nodes, site.events(COMPONENT), sockets=sockets)
     controller = Controller("sim-kubelet", kubelet, workers=8, needs=(pods,))
 
     def changed(change: Change) -> None:
@@ -169,4 +238,4 @@ def kubelet_controller(site: Site, nodes: Nodes) -> Controller[Key]:
             controller.queue.add(change.item.key)
 
     pods.subscribe(changed)
-    return controller
+    return kubelet, controller

@@ -1,7 +1,7 @@
 """What happens to the containers of one pod, and the status that shows it. Pure: time is handed in.
 
 Images tell how a container behaves: `fake/…` can never be pulled, `crash/…` ends with exit code 1 each time; all
-others run, or end with 0 where the pod's restart policy says that they are meant to end.
+others run, or end with 0 where the pod's restart policy says that they are meant to end. `hansa/echo`: see `echo.py`.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ class Container:
     exit_code: int = 0
     started_at: str = ""
     finished_at: str = ""
+    answers: bool = True
+    """False keeps it from being ready: its sockets are not open."""
 
     def advance(self, timing: Timing, policy: str, at: float, now: str) -> float:
         """Move on as far as time allows; returns when the next step is due (infinity: never)."""
@@ -79,7 +81,7 @@ class Container:
                 raise AssertionError(self.state)
 
     def ready(self, timing: Timing, at: float) -> bool:
-        return self.state == "running" and at >= self.since + timing.ready_seconds
+        return self.state == "running" and self.answers and at >= self.since + timing.ready_seconds
 
     def status(self, timing: Timing, at: float) -> Json:
         """A ContainerStatus."""
@@ -162,7 +164,7 @@ class Life:
         if not blocked:
             for entry in self.containers:
                 dues.append(entry.advance(timing, self.policy, at, now))
-                if entry.state == "running" and not entry.ready(timing, at):
+                if entry.state == "running" and at < entry.since + timing.ready_seconds:
                     dues.append(entry.since + timing.ready_seconds)
         return min(dues, default=math.inf)
 

@@ -44,7 +44,8 @@ class SimulatedMember:
     """Acts in the cluster that `client` reaches, which must be allowed everything.
 
     `controllers=False` leaves scheduling and workloads to the real ones beside it. `zones` are shared by the nodes in
-    turn. `seed` decides on random choices; the name is the default, so a run can be repeated.
+    turn. `seed` decides on random choices; the name is the default, so a run can be repeated. `loopback`: a range of
+    127.0.0.0/8 for its pods, on which containers of image hansa/echo then answer; its first quarter is left free.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class SimulatedMember:
         speed: float = 1.0,
         timing: Timing | None = None,
         seed: int | None = None,
+        loopback: str | None = None,
     ) -> None:
         self.name = name
         self._cache = Cache(client)
@@ -80,10 +82,11 @@ class SimulatedMember:
         )
         self.nodes = Nodes(
             self._site,
-            plan_nodes(name, nodes, region=region, zones=zones, capacity=capacity, labels=labels),
+            plan_nodes(name, nodes, region=region, zones=zones, capacity=capacity, labels=labels, pods=loopback),
         )
-        self._kubelet = kubelet_controller(self._site, self.nodes)
-        self._controllers = [self._kubelet]
+        self._kubelet, controller = kubelet_controller(self._site, self.nodes, sockets=loopback is not None)
+        self._pods = controller.queue
+        self._controllers = [controller]
         if controllers:
             self._controllers += [make(self._site) for make in CONTROLLERS]
 
@@ -95,18 +98,23 @@ class SimulatedMember:
                 for controller in self._controllers:
                     group.create_task(controller.run(), name=f"{self.name} {controller.name}")
         finally:
+            self._kubelet.close()
             for recorder in self._recorders:
                 await recorder.close(0.0)
             for resource in self._cache.resources():
                 await self._cache.stop(resource)
 
     def lose_node(self, node: str) -> None:
-        """A node falls silent: no heartbeats, its pods neither change nor end. Raises KeyError."""
+        """A node falls silent: no heartbeats, its pods neither change nor end nor answer. Raises KeyError."""
         self.nodes.lose(node)
+        for key in self._pods_of(node):
+            self._kubelet.hush(key)
 
     def find_node(self, node: str) -> None:
         """The node speaks again, and catches up with its pods."""
         self.nodes.find(node)
-        for item in self._site.store(PODS):
-            if Pod(item).node == node:
-                self._kubelet.queue.add(item.key)
+        for key in self._pods_of(node):
+            self._pods.add(key)
+
+    def _pods_of(self, node: str) -> list[Key]:
+        return [item.key for item in self._site.store(PODS) if Pod(item).node == node]

@@ -59,23 +59,39 @@ def plan_nodes(
     zones: Sequence[str] = (),
     capacity: Mapping[str, str] | None = None,
     labels: Mapping[str, str] | None = None,
+    pods: str | None = None,
 ) -> list[NodePlan]:
-    """`count` nodes, spread over the zones in turn. Members get pod ranges of their own, derived from their names."""
+    """`count` nodes, spread over the zones in turn. Members get pod ranges of their own, derived from their names.
+
+    `pods`: a range to take instead, whose quarters but the first are the nodes'. Raises ValueError for more than three.
+    """
     block = fnv1a32(member) % 4096  # 10.128.0.0/9 holds 2,048 ranges of 16 nodes
-    pods = ipaddress.ip_network("10.128.0.0/9")
-    first = int(pods[0]) + (block % 2048) * 4096
+    ranges = _derived_ranges(block, count) if pods is None else _quarters(pods, count)
+    most = {} if pods is None else {"pods": str(_quarters(pods, 1)[0].num_addresses - 2)}
     return [
         NodePlan(
             name=f"{member}-node-{number + 1}",
             address=str(ipaddress.ip_address(int(ipaddress.ip_address("172.24.0.0")) + block * 16 + number % 16 + 2)),
-            pod_range=f"{ipaddress.ip_address(first + (number % 16) * 256)}/24",
+            pod_range=str(pod_range),
             region=region,
             zone=zones[number % len(zones)] if zones else "",
-            capacity=DEFAULT_CAPACITY if capacity is None else {**DEFAULT_CAPACITY, **capacity},
+            capacity={**DEFAULT_CAPACITY, **most, **(capacity or {})},
             labels=dict(labels or {}),
         )
-        for number in range(count)
+        for number, pod_range in enumerate(ranges)
     ]
+
+
+def _derived_ranges(block: int, count: int) -> list[ipaddress.IPv4Network]:
+    first = int(ipaddress.IPv4Network("10.128.0.0/9")[0]) + (block % 2048) * 4096
+    return [ipaddress.IPv4Network((first + (number % 16) * 256, 24)) for number in range(count)]
+
+
+def _quarters(pods: str, count: int) -> list[ipaddress.IPv4Network]:
+    quarters = list(ipaddress.IPv4Network(pods).subnets(2))[1:]
+    if count > len(quarters):
+        raise ValueError(f"{pods} is divided among {len(quarters)} nodes, not {count}")
+    return quarters[:count]
 
 
 class Nodes:

@@ -169,6 +169,9 @@ def cidr(value: str, path: str, known: Iterable[str] = ()) -> list[FieldError]:
     return []
 
 
+ON_LOOPBACK = "may not be in the loopback range (127.0.0.0/8, ::1/128)"
+
+
 def endpoint_ip(value: str, path: str) -> list[FieldError]:
     """Addresses that no endpoint may have."""
     try:
@@ -179,7 +182,7 @@ def endpoint_ip(value: str, path: str) -> list[FieldError]:
     if address.is_unspecified:
         errors.append(invalid(path, value, f"may not be unspecified ({value})"))
     if address.is_loopback:
-        errors.append(invalid(path, value, "may not be in the loopback range (127.0.0.0/8, ::1/128)"))
+        errors.append(invalid(path, value, ON_LOOPBACK))
     if address.is_link_local:
         errors.append(invalid(path, value, "may not be in the link-local range (169.254.0.0/16, fe80::/10)"))
     if (address.version == 4 and value.startswith("224.0.0.")) or (
