@@ -33,6 +33,8 @@ from hansa.runtime.controller import Controller
 from hansa.runtime.fleet import Fleet
 from hansa.runtime.patience import Traffic
 from hansa.runtime.recorder import Recorder
+from hansa.service import hub as service
+from hansa.service.controllers import controllers as services
 
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
@@ -139,6 +141,9 @@ class ControlPlane:
         self.parts = [*pipeline.controllers(context, placer), *karmada.controllers(hub)]
         if federation.speaks_kubefed:
             self.parts += kubefed.controllers(kubefed.Hub(client, self.cache, self.recorder, federation.clock))
+        if federation.serves_services:
+            hub = service.Hub(client, self.cache, self.fleet, self.recorder, federation.clock)
+            self.parts += services(hub)
         self._tasks = [asyncio.create_task(part.run(), name=part.name) for part in self.parts]
 
     def _connect(self, cluster: Cluster, secret: Mapping[str, bytes]) -> Client:
@@ -182,6 +187,7 @@ class Federation:
         servers: dict[str, Embedded],
         *,
         speaks_kubefed: bool = False,
+        serves_services: bool = False,
         tap: Tap | None = None,
         hub_user: UserInfo = ADMIN,
     ) -> None:
@@ -189,6 +195,7 @@ class Federation:
         self.clock = clock
         self.tap = tap
         self.speaks_kubefed = speaks_kubefed
+        self.serves_services = serves_services
         self.servers = servers
         self.clients = {name: Client(Wire(name, server), qps=0) for name, server in servers.items()}
         self.hub = self.clients["hub"]
@@ -286,6 +293,7 @@ async def running(
     crds: Sequence[Json],
     *,
     speaks_kubefed: bool,
+    serves_services: bool = False,
     members: Sequence[str] = ("member1", "member2", "member3"),
     tap: Tap | None = None,
     hub_user: UserInfo = ADMIN,
@@ -298,7 +306,14 @@ async def running(
     hub = Client(Wire("hub", servers["hub"]), qps=0)
     for name in ("karmada-cluster", "kube-federation-system"):
         await hub.create(scheme.NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-    built = Federation(clock, servers, speaks_kubefed=speaks_kubefed, tap=tap, hub_user=hub_user)
+    built = Federation(
+        clock,
+        servers,
+        speaks_kubefed=speaks_kubefed,
+        serves_services=serves_services,
+        tap=tap,
+        hub_user=hub_user,
+    )
     try:
         yield built
     finally:

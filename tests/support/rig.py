@@ -140,6 +140,10 @@ class Rig:
                     raise
             await asyncio.sleep(POLL_SECONDS)
 
+    async def later(self, seconds: float) -> None:
+        """Let time pass."""
+        await asyncio.sleep(seconds)
+
     async def holds(self, check: Check, seconds: float = 5.0) -> None:
         """`check` passes now and for so long."""
         loop = asyncio.get_running_loop()
@@ -250,7 +254,9 @@ class RealRig(Rig):
 async def embedded(keys: Keys, scenario: str) -> AsyncGenerator[Rig, None]:
     """A rig of its own, in virtual time."""
     async with AsyncExitStack() as stack:
-        federation = await stack.enter_async_context(running(keys, all_crds(), speaks_kubefed=False))
+        federation = await stack.enter_async_context(
+            running(keys, all_crds(), speaks_kubefed=False, serves_services=True)
+        )
         plug(federation.servers["hub"].context.admission)
         for name in MEMBERS:
             stack.push_async_callback(_ended, asyncio.create_task(_simulate(federation, name)))

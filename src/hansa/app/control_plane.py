@@ -26,6 +26,8 @@ from hansa.runtime.cache import Cache
 from hansa.runtime.fleet import Fleet
 from hansa.runtime.patience import Traffic
 from hansa.runtime.recorder import Recorder
+from hansa.service import hub as service
+from hansa.service.controllers import controllers as services
 
 COMPONENT = "hansa"
 
@@ -116,6 +118,7 @@ class ControlPlane:
                 karmada.Hub(hub, self.cache, self.recorder, clock, interpret, placer.place, settings.karmada, traffic)
             ),
             *kubefed.controllers(kubefed.Hub(hub, self.cache, self.recorder, clock)),
+            *services(service.Hub(hub, self.cache, self.fleet, self.recorder, clock)),
         ]
         self._watchdog = Watchdog(self._parts)
 

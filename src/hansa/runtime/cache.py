@@ -16,17 +16,20 @@ LISTS_AT_ONCE = 8
 class Cache:
     """Informers by resource. Must be made within a running event loop.
 
-    `labels` gives a label selector for a resource; `transform` says what is kept of items, unless `set_transform` does.
+    `labels` gives a label selector for a resource, `namespace` is the only one that is looked at; `transform` says what
+    is kept of items, unless `set_transform` does.
     """
 
     def __init__(
         self,
         client: Client,
         *,
+        namespace: str | None = None,
         labels: Callable[[Resource], str] | None = None,
         transform: Transform | None = drop_managed_fields,
     ) -> None:
         self.client = client
+        self._namespace = namespace
         self._labels = labels
         self._transform = transform
         self._gate = asyncio.Semaphore(LISTS_AT_ONCE)
@@ -46,6 +49,7 @@ class Cache:
             found = Informer(
                 self.client,
                 resource,
+                namespace=self._namespace,
                 labels=labels,
                 transform=self._transforms.get(resource, self._transform),
                 gate=self._gate,
@@ -78,11 +82,15 @@ class Cache:
 
     async def close(self) -> None:
         """End all informers and the client."""
+        await self.stop_all()
+        await self.client.close()
+
+    async def stop_all(self) -> None:
+        """End all informers; the client stays open for others."""
         tasks = list(self._tasks.values())
         self._tasks.clear()
         self._informers.clear()
         await _ended(tasks)
-        await self.client.close()
 
 
 async def _ended(tasks: list[asyncio.Task[None]]) -> None:

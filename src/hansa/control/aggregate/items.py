@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from hansa.api.conditions import condition
 from hansa.api.item import Item
 from hansa.api.meta import Condition, Json
 from hansa.api.work import BindingSpec, Work
 from hansa.base.names import cluster_of
-from hansa.control.conditions import condition
 
 FULLY_APPLIED = "FullyApplied"
 

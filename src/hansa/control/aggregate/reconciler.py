@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from hansa.api import scheme
+from hansa.api.conditions import documents, with_condition
 from hansa.api.item import Item
 from hansa.api.meta import Json, Key
 from hansa.api.work import ResourceBinding
@@ -15,7 +16,6 @@ from hansa.base.patch import equal_json
 from hansa.control import sources
 from hansa.control.aggregate.items import aggregated, fully_applied, is_reported
 from hansa.control.bindings import binding_resource
-from hansa.control.conditions import documents, with_condition
 from hansa.control.context import Context
 from hansa.control.indexes import WORKS_BY_BINDING, binding_id
 from hansa.runtime.controller import Requeue

@@ -8,13 +8,13 @@ import msgspec
 
 from hansa.api import names, scheme
 from hansa.api.cluster import Cluster
+from hansa.api.conditions import documents, with_condition
 from hansa.api.item import Item
 from hansa.api.meta import Condition, Json, Key
 from hansa.base.patch import equal_json, merge_diff
 from hansa.control.cluster.damping import Damping
 from hansa.control.cluster.members import CLIENT_FAILED, MemberKeeper
 from hansa.control.cluster.summary import PodRequests, allocatable, enablements, node_summary, shown
-from hansa.control.conditions import documents, with_condition
 from hansa.control.context import Context
 from hansa.kube.errors import ApiError, NotFound, Unreachable
 from hansa.runtime.controller import Requeue

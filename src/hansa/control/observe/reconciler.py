@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import msgspec
 
 from hansa.api import scheme
+from hansa.api.conditions import condition, documents, with_condition
 from hansa.api.item import Item
 from hansa.api.meta import GVK, Condition, Json, Key
 from hansa.api.work import Work
 from hansa.base.names import cluster_of
 from hansa.base.patch import equal_json
 from hansa.control import sources
-from hansa.control.conditions import condition, documents, with_condition
 from hansa.control.context import Context
 from hansa.control.observe.reflection import HEALTH_FAILED, REFLECT_FAILED, Reflection, identifier, reflect
 from hansa.control.outcomes import Outcome, Outcomes

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import msgspec
 
 from hansa.api import names
+from hansa.api.conditions import condition, documents, with_condition
 from hansa.api.item import Item
 from hansa.api.meta import Condition, Json, Key
 from hansa.api.work import BindingSpec, BindingStatus, ResourceBinding, TargetCluster
 from hansa.base.clock import rfc3339
 from hansa.control.bindings import binding_resource, template_reference
-from hansa.control.conditions import condition, documents, with_condition
 from hansa.control.context import Context
 from hansa.control.place.placer import Placer
 from hansa.control.place.triggers import is_ours, is_placed_here

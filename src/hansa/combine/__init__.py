@@ -1,0 +1,1 @@
+"""What several clusters' exports of a service make together, and what each cluster sees of it."""

@@ -1,0 +1,183 @@
+"""EndpointSlices of an import in one cluster (KEP-1645, EndpointSlice): shape, labels, and what is in them by mode."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from hansa.api import names
+from hansa.api.item import Item
+from hansa.api.meta import Json, Key
+from hansa.api.routing import Mode, ServiceRoutingPolicySpec
+from hansa.combine.export import TCP, Offer, Port
+from hansa.combine.routing import Exporter, Place, local_suffices, mode_of, routable
+from hansa.combine.source import Source, SourceSlice
+
+GATEWAY = "gateway"
+_TERMINATING: Json = {"ready": False, "serving": True, "terminating": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How one cluster reaches an import: `active` clusters are behind the derived Service; `unreachable` are not."""
+
+    mode: Mode
+    by_gateway: bool
+    pods: tuple[str, ...]
+    active: frozenset[str]
+    unreachable: tuple[str, ...]
+
+
+def reach(importer: Place, offer: Offer, exporters: Sequence[Exporter], policy: ServiceRoutingPolicySpec) -> Reach:
+    """Whose pods are published, who is reached by the local gateway, and what of it requests go to now."""
+    mode = mode_of(importer, exporters, policy)
+    open_to = routable(importer, exporters, policy)
+    own = [each.cluster for each in open_to if each.cluster == importer.cluster]
+    others = [each for each in open_to if each.cluster != importer.cluster]
+    if offer.headless:
+        return Reach(mode, False, tuple(each.cluster for each in open_to), frozenset(), ())
+    near = [each for each in others if importer.shares_network(each.place)]
+    far = [each.cluster for each in others if each not in near]
+    if mode == "direct":
+        active = _without_failover(own, near, policy)
+        gateway = bool(importer.gateways) and bool(far)
+        pods = (*own, *(each.cluster for each in near))
+        return Reach(
+            mode, gateway, pods, frozenset({*active, *(far if gateway else ())}), () if gateway else tuple(far)
+        )
+    ready = [each.cluster for each in others if each.ready]
+    stays = not ready or (mode == "hybrid" and local_suffices(importer, exporters, policy))
+    active = own if stays else ready
+    return Reach(mode, not stays, tuple(own), frozenset(active), ())
+
+
+def _without_failover(own: list[str], near: Sequence[Exporter], policy: ServiceRoutingPolicySpec) -> list[str]:
+    """Where no gateway decides, clusters for failover take part when nobody else is ready."""
+    last = set(policy.failover_only or ())
+    first = [each for each in near if each.cluster not in last]
+    ready = own or any(each.ready for each in first)
+    chosen = first if ready else near
+    return [*own, *(each.cluster for each in chosen)]
+
+
+def derived_name(service: str) -> str:
+    """`derived-<service>`; too long for a Service, a hash of it (KEP-1645's reference implementation has that form)."""
+    name = f"derived-{service}"
+    return name if len(name) <= 63 else f"derived-{_hash(service)}"
+
+
+def slice_name(service: str, cluster: str, source: str) -> str:
+    """The same for the same source, so that a second try makes no second slice."""
+    return f"imported-{service}-{cluster}-{_hash(source)}"
+
+
+def wanted_slices(
+    key: Key,
+    importer: Place,
+    offer: Offer,
+    exporters: Sequence[Exporter],
+    sources: Mapping[str, Source],
+    policy: ServiceRoutingPolicySpec,
+    listen: Mapping[str, int],
+) -> list[Json]:
+    """Slices of the exporters whose `sources` are known; without owner."""
+    way = reach(importer, offer, exporters, policy)
+    single = offer.headless or len(offer.ports) == 1
+    found: list[Json] = []
+    for each in exporters:
+        if each.cluster not in sources:
+            continue
+        active = each.cluster in way.active
+        if each.cluster in way.pods:
+            found += [
+                _slice(key, each.cluster, source, ports, own=each.cluster == importer.cluster, active=active)
+                for source in sources[each.cluster].slices
+                if source.endpoints and (ports := _ports_of(source, each.ports, single=single))
+            ]
+        elif active and way.by_gateway:
+            found += _by_gateway(key, importer, each, listen, single=single)
+    return found
+
+
+def drained(item: Item) -> Json:
+    """A slice of a cluster that no longer exports: what is open goes on, nothing new comes."""
+    document = item.json()
+    endpoints = [{**endpoint, "conditions": _TERMINATING} for endpoint in document.get("endpoints") or ()]
+    return {**document, "endpoints": endpoints}
+
+
+def derived_port_name(port: Port, *, single: bool) -> str:
+    """Ports of a Service need names as soon as there are two; those of an import do not."""
+    return port.name if single else port.label
+
+
+def _ports_of(source: SourceSlice, served: Sequence[Port], *, single: bool) -> list[Json]:
+    """Of the slice's ports those that did not lose the merge: kube-proxy goes by names."""
+    wanted = {(port.name, port.protocol): port for port in served}
+    found: list[Json] = []
+    for entry in source.ports:
+        port = wanted.get((entry.get("name") or "", entry.get("protocol") or TCP))
+        if port is not None:
+            found.append({**entry, "name": derived_port_name(port, single=single)})
+    return found
+
+
+def _slice(key: Key, cluster: str, source: SourceSlice, ports: list[Json], *, own: bool, active: bool) -> Json:
+    endpoints: Sequence[Json] = source.endpoints
+    if not own:  # another cluster's nodes and hints mean nothing here
+        endpoints = [{f: v for f, v in endpoint.items() if f not in ("nodeName", "hints")} for endpoint in endpoints]
+    name = slice_name(key.name, cluster, source.name)
+    return _document(key, cluster, name, source.family, list(endpoints), ports, active=active)
+
+
+def _by_gateway(key: Key, importer: Place, each: Exporter, listen: Mapping[str, int], *, single: bool) -> list[Json]:
+    ports: list[Json] = [
+        {"name": derived_port_name(port, single=single), "port": listen[port.label], "protocol": TCP}
+        | ({"appProtocol": port.app_protocol} if port.app_protocol else {})
+        for port in each.ports
+        if port.label in listen
+    ]
+    if not ports:
+        return []
+    families: dict[str, list[Json]] = {}
+    for address in importer.gateways:
+        endpoint: Json = {"addresses": [address], "conditions": {"ready": True}}
+        families.setdefault(f"IPv{ip_address(address).version}", []).append(endpoint)
+    return [
+        _document(
+            key,
+            each.cluster,
+            slice_name(key.name, each.cluster, GATEWAY + family),
+            family,
+            endpoints,
+            ports,
+            active=True,
+        )
+        for family, endpoints in families.items()
+    ]
+
+
+def _document(
+    key: Key, cluster: str, name: str, family: str, endpoints: list[Json], ports: list[Json], *, active: bool
+) -> Json:
+    labels = {
+        names.IMPORT_NAME_LABEL: key.name,
+        names.SOURCE_CLUSTER_LABEL: cluster,
+        names.MANAGED_BY_LABEL: names.SLICE_MANAGER,
+    }
+    if active:
+        labels[names.SERVICE_LABEL] = derived_name(key.name)
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": name, "namespace": key.namespace, "labels": labels},
+        "addressType": family,
+        "endpoints": endpoints,
+        "ports": ports,
+    }
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:10]

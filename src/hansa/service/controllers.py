@@ -1,0 +1,150 @@
+"""Put services together: which controller listens to what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hansa.api import names, scheme
+from hansa.api.item import Item
+from hansa.api.meta import Key
+from hansa.combine.source import is_own
+from hansa.runtime.controller import Controller
+from hansa.runtime.fleet import Member
+from hansa.runtime.informer import Change
+from hansa.runtime.queue import Queue
+from hansa.service.aggregate import Aggregator, Target
+from hansa.service.definitions import DefinitionKeeper
+from hansa.service.hub import Hub, Part
+from hansa.service.importer import Importer
+from hansa.service.places import Places, concerns_services
+from hansa.service.publish import Publisher
+from hansa.service.records import Records
+from hansa.service.views import View, Views
+
+AGGREGATE_WORKERS = 4
+PUBLISH_WORKERS = 32
+PER_CLUSTER = 4
+"""So many services of one cluster are published at a time."""
+
+
+def controllers(hub: Hub) -> list[Part]:
+    """Must be called within the event loop; the informers start here."""
+    places, views, records = Places.of(hub), Views(), Records()
+    policies = hub.cache.informer(scheme.SERVICE_ROUTING_POLICIES)
+    targets: Queue[Target] = Queue("service-publish", group=lambda target: target.cluster, group_limit=PER_CLUSTER)
+    aggregator = Aggregator(hub, places, views, records, targets.add)
+    publisher = Publisher(hub, places, views, records, Importer(hub.clock), targets.add)
+    needs = (places.clusters, policies)
+    keeper = Controller("service-definitions", DefinitionKeeper(hub, places, views), workers=8, needs=needs)
+    aggregate = Controller("service-aggregate", aggregator, workers=AGGREGATE_WORKERS, needs=needs)
+    publish = Controller("service-publish", publisher, workers=PUBLISH_WORKERS, queue=targets, needs=needs)
+    triggers = Triggers(views, records, aggregate.queue, targets)
+
+    def member_changed(name: str, member: Member | None) -> None:
+        keeper.queue.add(Key("", name))
+        if member is not None and member.ready:
+            triggers.cluster(name)
+
+    def cluster_changed(change: Change) -> None:
+        if change.initial or change.new is None or change.old is None or concerns_services(change.old, change.new):
+            keeper.queue.add(change.item.key)
+            triggers.everything()
+
+    def policy_changed(change: Change) -> None:
+        aggregate.queue.add(change.item.key)
+
+    hub.fleet.subscribe(member_changed)
+    places.clusters.subscribe(cluster_changed)
+    policies.subscribe(policy_changed)
+    views.on_opened(triggers.follow)
+    views.on_closed(triggers.lost)
+    return [views, keeper, aggregate, publish]
+
+
+class Triggers:
+    """Turns what views show into keys."""
+
+    def __init__(self, views: Views, records: Records, services: Queue[Key], targets: Queue[Target]) -> None:
+        self._views = views
+        self._records = records
+        self._services = services
+        self._targets = targets
+
+    def follow(self, view: View) -> None:
+        """Listen to a view that was just opened."""
+        view.exports.subscribe(lambda change: self._services.add(change.item.key, low=change.initial))
+        view.services.subscribe(lambda change: self._service_changed(view, change))
+        view.slices.subscribe(lambda change: self._slice_changed(view, change))
+        view.imports.subscribe(lambda change: self._import_changed(view, change))
+        view.namespaces.subscribe(lambda change: self._namespace_changed(view, change))
+        view.config_maps.subscribe(lambda change: self._config_map_changed(view, change))
+        for informer in view.informers:
+            informer.on_listed(lambda: self._listed(view))
+
+    def lost(self, cluster: str) -> None:
+        """What was known of a cluster is unknown now."""
+        for key in self._records:
+            record = self._records.get(key)
+            if record is not None and cluster in record.clusters:
+                self._services.add(key, low=True)
+
+    def everything(self) -> None:
+        """Look at all services again, in all clusters."""
+        for key in self._records:
+            self._services.add(key, low=True)
+            for view in self._views:
+                self._targets.add(Target(view.name, key), low=True)
+
+    def cluster(self, name: str) -> None:
+        """Bring one cluster up to everything that is decided."""
+        for key in self._records:
+            self._targets.add(Target(name, key), low=True)
+
+    def _listed(self, view: View) -> None:
+        """Only now is known what a cluster does not export, and into which namespaces it imports."""
+        if view.known:
+            for key in self._records:
+                self._services.add(key, low=True)
+                self._targets.add(Target(view.name, key), low=True)
+
+    def _service_changed(self, view: View, change: Change) -> None:
+        for item in _both(change):
+            name = item.labels.get(names.IMPORT_NAME_LABEL)
+            if name:
+                self._targets.add(Target(view.name, Key(item.meta.namespace, name)), low=change.initial)
+        if view.exports.store.get(change.item.key) is not None:
+            self._services.add(change.item.key, low=change.initial)
+
+    def _slice_changed(self, view: View, change: Change) -> None:
+        for item in _both(change):
+            name = item.labels.get(names.IMPORT_NAME_LABEL)
+            if name and item.labels.get(names.MANAGED_BY_LABEL) == names.SLICE_MANAGER:
+                self._targets.add(Target(view.name, Key(item.meta.namespace, name)), low=change.initial)
+            elif is_own(item):
+                service = Key(item.meta.namespace, item.labels[names.SERVICE_LABEL])
+                if view.exports.store.get(service) is not None:
+                    self._services.add(service, low=change.initial)
+
+    def _import_changed(self, view: View, change: Change) -> None:
+        key = change.item.key
+        news = self._records.imported(view.name, key, change.new)
+        if news or self._records.get(key) is None:
+            self._services.add(key, low=change.initial)
+        self._targets.add(Target(view.name, key), low=change.initial)
+        for exporter in news:
+            self._targets.add(Target(exporter, key), low=change.initial)
+
+    def _namespace_changed(self, view: View, change: Change) -> None:
+        if change.old is not None and change.new is not None and change.old.deleting == change.new.deleting:
+            return
+        for key in self._records:
+            if key.namespace == change.item.meta.name:
+                self._targets.add(Target(view.name, key), low=change.initial)
+
+    def _config_map_changed(self, view: View, change: Change) -> None:
+        if change.item.meta.name == names.GATEWAY_ADDRESSES:
+            self.cluster(view.name)
+
+
+def _both(change: Change) -> Iterable[Item]:
+    return (item for item in (change.old, change.new) if item is not None)

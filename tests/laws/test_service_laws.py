@@ -1,0 +1,149 @@
+"""What holds for every merge of exports, in whatever order they come and whatever is imported already."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hansa.combine.export import Export, Offer, Port
+from hansa.combine.merge import Incumbent, Merged, merge
+from hansa.combine.routing import LISTEN_FIRST, LISTEN_LAST, listen_ports, ports_served
+
+ports = st.builds(
+    Port,
+    st.sampled_from(["", "http", "grpc"]),
+    st.integers(80, 83),
+    st.sampled_from(["TCP", "UDP"]),
+    st.sampled_from([None, "h2c"]),
+)
+own_ports = st.lists(ports, max_size=3, unique_by=(lambda port: port.name, lambda port: (port.protocol, port.number)))
+families = st.sampled_from([("IPv4",), ("IPv6",), ("IPv4", "IPv6"), ("IPv6", "IPv4")])
+affinities = st.sampled_from([("None", None), ("ClientIP", {"clientIP": {"timeoutSeconds": 10}})])
+
+
+@st.composite
+def offers(draw: st.DrawFn) -> Offer:
+    affinity, config = draw(affinities)
+    return Offer(
+        ports=tuple(draw(own_ports)),
+        type=draw(st.sampled_from(["ClusterSetIP", "Headless"])),
+        session_affinity=affinity,
+        session_affinity_config=config,
+        internal_traffic_policy=draw(st.sampled_from(["Cluster", "Local"])),
+        traffic_distribution=draw(st.sampled_from([None, "PreferClose"])),
+        ip_families=draw(families),
+        labels=draw(st.dictionaries(st.sampled_from("ab"), st.sampled_from("xy"))),
+    )
+
+
+moments = st.integers(0, 3).map(lambda second: f"2026-01-01T00:00:0{second}Z")
+exports = st.lists(
+    st.builds(Export, st.sampled_from(["c1", "c2", "c3", "c4"]), moments, offers()),
+    min_size=1,
+    max_size=4,
+    unique_by=lambda export: export.cluster,
+)
+
+
+def merged(found: list[Export], incumbent: Incumbent | None = None, *, silent: bool = False) -> Merged:
+    result = merge(found, incumbent, silent=silent)
+    assert result is not None
+    return result
+
+
+def incumbent_of(result: Merged) -> Incumbent:
+    return Incumbent(result.offer, result.since)
+
+
+@given(exports, st.randoms())
+def test_the_order_in_which_exports_are_seen_does_not_matter(found: list[Export], random) -> None:
+    shuffled = list(found)
+    random.shuffle(shuffled)
+    assert merged(shuffled) == merged(found)
+
+
+@given(exports, exports, st.booleans())
+def test_ports_have_names_and_numbers_of_their_own(before: list[Export], now: list[Export], silent: bool) -> None:
+    offer = merged(now, incumbent_of(merged(before)), silent=silent).offer
+    assert len({port.name for port in offer.ports}) == len(offer.ports)
+    assert len({(port.protocol, port.number) for port in offer.ports}) == len(offer.ports)
+
+
+@given(exports)
+def test_the_oldest_export_is_merged_as_it_is(found: list[Export]) -> None:
+    oldest = min(found, key=lambda export: export.age).offer
+    offer = merged(found).offer
+    assert replace(offer, ports=oldest.ports, ip_families=oldest.ip_families) == oldest
+    assert offer.ports[: len(oldest.ports)] == oldest.ports
+
+
+@given(exports)
+def test_every_port_is_served_by_somebody_and_every_port_of_no_clash_is_there(found: list[Export]) -> None:
+    offer = merged(found).offer
+    assert {port for export in found for port in ports_served(export.offer.ports, offer.ports)} == set(offer.ports)
+    for port in {port for export in found for port in export.offer.ports}:
+        clashes = [
+            p for p in offer.ports if p.name == port.name or (p.protocol, p.number) == (port.protocol, port.number)
+        ]
+        assert clashes, port
+
+
+@given(exports)
+def test_conflicts_are_told_exactly_when_exports_differ(found: list[Export]) -> None:
+    result = merged(found)
+    reasons = {conflict.reason for conflict in result.conflicts}
+    differ = len({frozenset(export.offer.ports) for export in found}) > 1
+    assert ("PortConflict" in reasons) is differ
+    assert ("TypeConflict" in reasons) is (len({export.offer.type for export in found}) > 1)
+    assert ("LabelsConflict" in reasons) is (len({tuple(sorted(e.offer.labels.items())) for e in found}) > 1)
+    assert len(reasons) == len(result.conflicts)
+
+
+@given(exports, exports, st.booleans())
+def test_a_decision_stands_when_it_is_made_again(before: list[Export], now: list[Export], silent: bool) -> None:
+    first = merged(now, incumbent_of(merged(before)), silent=silent)
+    assert merged(now, incumbent_of(first), silent=silent) == first
+
+
+@given(exports)
+def test_when_the_winner_goes_nothing_changes_that_somebody_else_holds(found: list[Export]) -> None:
+    before = merged(found)
+    rest = sorted(found, key=lambda export: export.age)[1:]
+    if not rest:
+        return
+    after = merged(rest, incumbent_of(before))
+    for name in ("type", "session_affinity", "internal_traffic_policy", "traffic_distribution", "labels"):
+        held = any(getattr(export.offer, name) == getattr(before.offer, name) for export in rest)
+        if held:
+            assert getattr(after.offer, name) == getattr(before.offer, name)
+    kept = [port for port in before.offer.ports if any(port in export.offer.ports for export in rest)]
+    assert [port for port in after.offer.ports if port in kept] == kept
+
+
+@given(exports, offers())
+def test_an_older_export_that_comes_late_still_wins(found: list[Export], offer: Offer) -> None:
+    late = Export("c0", "2025-01-01T00:00:00Z", offer)
+    assert merged([*found, late], incumbent_of(merged(found))) == merged([*found, late])
+
+
+@given(exports, exports)
+def test_nothing_is_taken_away_while_an_exporter_cannot_be_asked(before: list[Export], now: list[Export]) -> None:
+    incumbent = incumbent_of(merged(before))
+    offer = merged(now, incumbent, silent=True).offer
+    if all(export.age > incumbent.since for export in now):
+        assert offer.ports[: len(incumbent.offer.ports)] == incumbent.offer.ports
+        assert replace(offer, ports=incumbent.offer.ports) == incumbent.offer
+    assert merge([], incumbent, silent=True) == Merged(incumbent.offer, incumbent.since)
+    assert merge([], incumbent) is None
+
+
+@given(own_ports, st.sets(st.integers(LISTEN_FIRST, LISTEN_FIRST + 40)), st.integers(0, 3))
+def test_listen_ports_are_free_and_stay(found: list[Port], taken: set[int], more: int) -> None:
+    first = listen_ports("shop", "web", found, {}, taken)
+    assert set(first) == {port.label for port in found if port.protocol == "TCP"}
+    assert len(set(first.values())) == len(first) and not taken & set(first.values())
+    assert all(LISTEN_FIRST <= number <= LISTEN_LAST for number in first.values())
+    again = listen_ports("shop", "web", [*found, Port("late", 99 + more)], first, taken)
+    assert {**again, **first} == again

@@ -1,0 +1,137 @@
+"""Services that scenarios export: a Deployment, its Service and its export, and what others see of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tests.support.objects import deployment, metadata
+from tests.support.rig import Rig
+
+from hansa.api import names, scheme
+from hansa.api.meta import Json
+
+HELLO_PORTS: tuple[Json, ...] = (
+    {"name": "tcp", "port": 42, "protocol": "TCP", "targetPort": 42},
+    {"name": "udp", "port": 42, "protocol": "UDP", "targetPort": 42},
+)
+
+
+def hello_service(namespace: str, *, ports: Sequence[Json] = HELLO_PORTS, name: str = "hello", **spec: Any) -> Json:
+    """As the conformance suite of the Multi-Cluster Services API has it."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata(name, namespace, {"own": "label"}, {"own": "annotation"}),
+        "spec": {"selector": {"app": name}, "ports": list(ports), **spec},
+    }
+
+
+def export(namespace: str, name: str = "hello", **spec: Any) -> Json:
+    document: Json = {
+        "apiVersion": "multicluster.x-k8s.io/v1beta1",
+        "kind": "ServiceExport",
+        "metadata": metadata(name, namespace),
+    }
+    return document | ({"spec": spec} if spec else {})
+
+
+class Services:
+    """What a scenario does with services of its namespace."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.rig = rig
+        self.namespace = rig.namespace
+
+    async def served(self) -> None:
+        """Until every member knows exports."""
+
+        async def known() -> None:
+            for member in self.rig.members:
+                await self.rig.clients[member].list(scheme.SERVICE_EXPORTS, self.namespace)
+                await self.rig.clients[member].list(scheme.SERVICE_IMPORTS, self.namespace)
+
+        await self.rig.eventually(known)
+
+    async def run(self, member: str, *, replicas: int = 1, name: str = "hello", **service: Any) -> None:
+        """Pods and their Service in one member."""
+        await self.rig.apply(
+            deployment(name, self.namespace, replicas=replicas),
+            hello_service(self.namespace, name=name, **service),
+            server=member,
+        )
+
+    async def export(self, *members: str, name: str = "hello", **spec: Any) -> None:
+        await self.served()
+        for member in members:
+            await self.rig.apply(export(self.namespace, name, **spec), server=member)
+
+    async def unexport(self, member: str, name: str = "hello") -> None:
+        await self.rig.delete(scheme.SERVICE_EXPORTS, name, self.namespace, server=member)
+
+    async def imported(self, member: str, name: str = "hello") -> Json | None:
+        return await self.rig.get(member, scheme.SERVICE_IMPORTS, name, self.namespace)
+
+    async def derived(self, member: str, name: str = "hello") -> Json | None:
+        return await self.rig.get(member, scheme.SERVICES, f"derived-{name}", self.namespace)
+
+    async def slices(self, member: str, name: str = "hello", source: str = "") -> Sequence[Json]:
+        """Imported ones; of one source cluster when it is named."""
+        labels = f"{names.IMPORT_NAME_LABEL}={name}" + (f",{names.SOURCE_CLUSTER_LABEL}={source}" if source else "")
+        return await self.rig.list(member, scheme.ENDPOINT_SLICES, self.namespace, labels=labels)
+
+    async def addresses(self, member: str, source: str, name: str = "hello") -> list[str]:
+        """Of ready endpoints."""
+        found = await self.slices(member, name, source)
+        return sorted(
+            address
+            for slice_ in found
+            for endpoint in slice_["endpoints"]
+            if endpoint["conditions"].get("ready", True)
+            for address in endpoint["addresses"]
+        )
+
+    async def pods(self, member: str, name: str = "hello") -> list[str]:
+        """Addresses of its pods."""
+        found = await self.rig.list(member, scheme.PODS, self.namespace, labels=f"app={name}")
+        return sorted(pod["status"]["podIP"] for pod in found if pod.get("status", {}).get("podIP"))
+
+    async def condition(self, member: str, type_: str, name: str = "hello") -> Json:
+        """Of an export. Raises KeyError."""
+        found = await self.rig.get(member, scheme.SERVICE_EXPORTS, name, self.namespace)
+        assert found is not None
+        return by_type(found)[type_]
+
+    async def is_imported(self, *members: str, name: str = "hello") -> None:
+        """Wait until all of them import it, and have endpoints or are headless."""
+
+        async def there() -> None:
+            for member in members:
+                found = await self.imported(member, name)
+                assert found is not None, member
+                assert by_type(found)["Ready"]["status"] == "True", (member, found)
+
+        await self.rig.eventually(there)
+
+    async def is_gone(self, *members: str, name: str = "hello") -> None:
+        async def gone() -> None:
+            for member in members:
+                assert await self.imported(member, name) is None, member
+                assert await self.derived(member, name) is None, member
+                assert not await self.slices(member, name), member
+
+        await self.rig.eventually(gone)
+
+    async def told(self, member: str, type_: str, status: str, reason: str, name: str = "hello") -> Json:
+        """Wait for a condition of an export."""
+
+        async def said() -> None:
+            found = await self.condition(member, type_, name)
+            assert (found["status"], found["reason"]) == (status, reason), found
+
+        await self.rig.eventually(said)
+        return await self.condition(member, type_, name)
+
+
+def by_type(obj: Json) -> Mapping[str, Json]:
+    return {condition["type"]: condition for condition in (obj.get("status") or {}).get("conditions") or ()}
