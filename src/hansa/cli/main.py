@@ -17,6 +17,7 @@ _COMMANDS = {
     "join": "Join a cluster to the federation.",
     "unjoin": "Take a cluster out of the federation.",
     "get": "Show objects of the hub, or of every member.",
+    "services": "Show exported services, as all clusters have them.",
     "dns": "Serve the names of imported services beside a member.",
     "kubefed": "Manage the KubeFed dialect.",
     "version": "Show the version.",
