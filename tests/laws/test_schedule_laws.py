@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 
 from hansa.api.cluster import Cluster
 from hansa.api.work import BindingSpec, BindingStatus
-from hansa.schedule import Fit, Outcome, Request, Snapshot, Unfit, schedule
+from hansa.schedule import Fit, Memory, Outcome, Request, Snapshot, Unfit, schedule
+from hansa.schedule.capacity import Demand
 from hansa.schedule.groups import Group, Path, choose
+from hansa.schedule.survey import survey
 
 APIS = [{"groupVersion": "apps/v1", "resources": [{"name": "deployments", "kind": "Deployment"}]}]
 NAMES = [f"m{i}" for i in range(6)]
@@ -38,6 +41,10 @@ def clusters(room: dict[str, int]) -> list[Cluster]:
 def decide(
     strategy: str, replicas: int, current: dict[str, int], members: Sequence[Cluster], uid: str = "", **placement: Any
 ) -> Outcome:
+    return schedule(request_of(strategy, replicas, current, uid, **placement), Snapshot.of(members))
+
+
+def request_of(strategy: str, replicas: int, current: dict[str, int], uid: str = "", **placement: Any) -> Request:
     reference = {"apiVersion": "apps/v1", "kind": "Deployment", "namespace": "n", "name": "w", "uid": uid}
     document = {
         "resource": reference,
@@ -46,8 +53,7 @@ def decide(
         "clusters": [{"name": name, "replicas": count} for name, count in current.items()],
         "placement": {"replicaScheduling": {"replicaSchedulingType": "Divided", **STRATEGIES[strategy]}, **placement},
     }
-    spec = msgspec.convert(document, BindingSpec)
-    return schedule(Request.of(spec, BindingStatus()), Snapshot.of(members))
+    return Request.of(msgspec.convert(document, BindingSpec), BindingStatus())
 
 
 def shares(outcome: Outcome) -> dict[str, int]:
@@ -176,3 +182,55 @@ def test_many_regions_are_no_trouble() -> None:
     assert chosen is not None
     assert 3 <= len(chosen) <= 8
     assert sum(group.value for group in chosen) >= 30
+
+
+# -- what decisions share ---------------------------------------------------------------------------------------------
+
+TAINT = {"key": "team", "value": "other", "effect": "NoSchedule"}
+changes = st.lists(
+    st.tuples(
+        st.sampled_from(NAMES), st.integers(0, 12), st.sampled_from(["east", "west", ""]), st.booleans(), st.booleans()
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+def one(name: str, room: int, region: str, tainted: bool, leaving: bool) -> Cluster:
+    document = {
+        "metadata": {"name": name, **({"deletionTimestamp": "2026-01-01T00:00:00Z"} if leaving else {})},
+        "spec": {"region": region, "taints": [TAINT] if tainted else []},
+        "status": {"apiEnablements": APIS, "resourceSummary": {"allocatable": {"pods": str(room)}}},
+    }
+    return msgspec.convert(document, Cluster)
+
+
+@settings(max_examples=300)
+@given(
+    changes,
+    st.lists(st.tuples(st.sampled_from(sorted(STRATEGIES)), st.integers(0, 20), held, st.booleans()), min_size=1),
+    st.sampled_from(NAMES),
+    st.integers(0, 3),
+)
+def test_a_memory_says_what_a_fresh_look_would_say(
+    edits: list[tuple[str, int, str, bool, bool]],
+    asked: list[tuple[str, int, dict[str, int], bool]],
+    evicted: str,
+    assumed: int,
+) -> None:
+    """Over clusters that come, change and go, for bindings that are in some of them already."""
+    memory, snapshot = Memory(), Snapshot.of([])
+    limits = {
+        "spreadConstraints": [
+            {"spreadByField": "cluster", "minGroups": 1, "maxGroups": 3},
+            {"spreadByField": "region", "minGroups": 1, "maxGroups": 2},
+        ]
+    }
+    on_its_way = {evicted: [(Demand(), assumed)]} if assumed else {}
+    for number, edit in enumerate(edits):
+        snapshot = snapshot.without(edit[0]) if number % 5 == 4 else snapshot.changed(one(*edit))
+        for strategy, replicas, current, spreads in asked:
+            request = request_of(strategy, replicas, current, **(limits if spreads else {}))
+            request = replace(request, evicting=frozenset([evicted] if spreads else []), assumed=on_its_way)
+            assert memory.survey(request, snapshot) == survey(request, snapshot)
+            assert schedule(request, snapshot, memory.survey) == schedule(request, snapshot)

@@ -8,7 +8,7 @@ workloads do not all land on the same cluster.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from heapq import heapify, heapreplace
+from heapq import heapify, heapreplace, nlargest
 
 from hansa.base.names import fnv1a32
 
@@ -25,7 +25,7 @@ def divide(
     if not any(weight > 0 for weight in weights.values()):
         return dict(sorted(held.items()))
     result = {name: held.get(name, 0) for name in sorted(set(weights) | set(held))}
-    for name, seats in _seats(total, weights, uid).items():
+    for name, seats in award(total, weights, uid).items():
         result[name] += seats
     return result
 
@@ -35,11 +35,12 @@ def descends(uid: str) -> bool:
     return bool(uid) and fnv1a32(uid) % 2 == 1
 
 
-def _seats(total: int, weights: Mapping[str, int], uid: str) -> dict[str, int]:
-    names = sorted((name for name, weight in weights.items() if weight > 0), reverse=descends(uid))
-    whole = sum(weights[name] for name in names)
-    if not names or total <= 0:
+def award(total: int, weights: Mapping[str, int], uid: str = "") -> dict[str, int]:
+    """`total` seats by `weights`, in no order; names without a seat may be left out."""
+    names = _eligible(total, weights, uid)
+    if not names:
         return {}
+    whole = sum(weights[name] for name in names)
     seats = _settled(total, {name: weights[name] for name in names}, whole)
     # (-quotient, seats, order): heapq takes the smallest, so the highest quotient, fewer seats, earlier name
     heap = [(-weights[name] / (2 * seats[name] + 1), seats[name], order) for order, name in enumerate(names)]
@@ -50,6 +51,22 @@ def _seats(total: int, weights: Mapping[str, int], uid: str) -> dict[str, int]:
         seats[name] = held + 1
         heapreplace(heap, (-weights[name] / (2 * held + 3), held + 1, order))
     return seats
+
+
+def _eligible(total: int, weights: Mapping[str, int], uid: str) -> list[str]:
+    """Who may get a seat, in the order of ties. With more names than seats only the heaviest may: each of those has its
+    first seat before a lighter one has any."""
+    if total <= 0:
+        return []
+    names = [name for name, weight in weights.items() if weight > 0]
+    if len(names) > total:
+        least = nlargest(total, [weights[name] for name in names])[-1]
+        heavier = [name for name in names if weights[name] > least]
+        names = [name for name in names if weights[name] == least]
+        names.sort(reverse=descends(uid))
+        names = heavier + names[: total - len(heavier)]
+    names.sort(reverse=descends(uid))
+    return names
 
 
 def _settled(total: int, weights: Mapping[str, int], whole: int) -> dict[str, int]:

@@ -6,44 +6,51 @@ scheduler with its in-tree plugins; what it does not take over from there is sai
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hansa.schedule.assign import assign
-from hansa.schedule.candidate import candidates
-from hansa.schedule.filters import diagnose
 from hansa.schedule.outcome import Fit, Outcome, Unfit, fit_error
 from hansa.schedule.request import Request
 from hansa.schedule.select import select
 from hansa.schedule.snapshot import Snapshot
+from hansa.schedule.survey import Memory, Survey, survey
 
-__all__ = ["Fit", "Outcome", "Request", "Snapshot", "Unfit", "schedule"]
+__all__ = ["Fit", "Memory", "Outcome", "Request", "Snapshot", "Surveyor", "Unfit", "schedule"]
+
+Surveyor = Callable[[Request, Snapshot], Survey]
+"""Filters and ranks: `survey`, or the same with a memory, which many decisions share."""
 
 
-def schedule(request: Request, snapshot: Snapshot) -> Outcome:
-    """One decision. With several affinity terms they are tried in order, from the one in use on."""
+def schedule(request: Request, snapshot: Snapshot, look: Surveyor = survey) -> Outcome:
+    """One decision. With several affinity terms they are tried in order, from the one in use on.
+
+    Raises PluginError when a plug-in fails.
+    """
     terms = request.terms
     if not terms:
-        return _attempt(request, snapshot)
+        return _attempt(request, snapshot, look)
     start = 0 if request.fresh else next((i for i, term in enumerate(terms) if term == request.affinity_name), 0)
-    first: Unfit | None = None
+    unfits: list[Unfit] = []
     failures: list[str] = []
     for index in range(start, len(terms)):
-        outcome = _attempt(request.with_term(terms[index]), snapshot)
+        outcome = _attempt(request.with_term(terms[index]), snapshot, look)
         if isinstance(outcome, Fit):
             return Fit(outcome.targets, outcome.diagnosis, affinity_name=terms[index], attempts=tuple(failures))
-        first = first or outcome
+        unfits.append(outcome)
         failures.append(f"with clusterAffiliates index({index}): {outcome.message}")
-    assert first is not None
-    return Unfit(first.reason, first.message, first.diagnosis, clears=first.clears, attempts=tuple(failures))
+    first = unfits[0]
+    clears = all(unfit.clears for unfit in unfits)
+    return Unfit(first.reason, first.message, first.diagnosis, clears=clears, attempts=tuple(failures))
 
 
-def _attempt(request: Request, snapshot: Snapshot) -> Outcome:
-    diagnosis = diagnose(request, snapshot)
-    feasible = [info for info in snapshot.clusters if not info.deleting and info.name not in diagnosis]
-    if not feasible:
-        return fit_error(diagnosis, len(snapshot.clusters))
-    selected = select(request, candidates(request, feasible))
+def _attempt(request: Request, snapshot: Snapshot, look: Surveyor) -> Outcome:
+    refusals, found = look(request, snapshot)
+    if not found:
+        return fit_error(refusals, len(snapshot.clusters))
+    selected = select(request, found)
     if isinstance(selected, Unfit):
-        return Unfit(selected.reason, f"failed to select clusters: {selected.message}", diagnosis)
+        return Unfit(selected.reason, f"failed to select clusters: {selected.message}", refusals)
     targets = assign(request, selected)
     if isinstance(targets, Unfit):
-        return Unfit(targets.reason, f"failed to assign replicas: {targets.message}", diagnosis)
-    return Fit(targets, diagnosis)
+        return Unfit(targets.reason, f"failed to assign replicas: {targets.message}", refusals)
+    return Fit(targets, refusals)

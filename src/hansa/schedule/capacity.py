@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from hansa.api.cluster import Cluster, ResourceSummary
@@ -43,15 +44,15 @@ class Room:
     nodes: tuple[tuple[Amounts, int], ...] | None
 
     @classmethod
-    def of(cls, cluster: Cluster) -> Room | None:
-        """None when the cluster has not said what it has."""
+    def of(cls, cluster: Cluster, *, models: bool = True) -> Room | None:
+        """None when the cluster has not said what it has. `models` says whether its resource model counts."""
         summary = cluster.status.resource_summary
         if summary is None:
             return None
         free = {
             name: _amount(name, total) - _used(summary, name) for name, total in (summary.allocatable or {}).items()
         }
-        return cls(free, free.get("pods", 0), _nodes(cluster, summary))
+        return cls(free, free.get("pods", 0), _nodes(cluster, summary) if models else None)
 
     def replicas(self, demand: Demand, assumed: Load = ()) -> int:
         """How many replicas of `demand` find room beside those that are `assumed` to be on their way."""
@@ -156,6 +157,7 @@ def _used(summary: ResourceSummary, name: str) -> int:
     return sum(_amount(name, part[name]) for part in (summary.allocated, summary.allocating) if part and name in part)
 
 
+@lru_cache(maxsize=4096)
 def _amount(name: str, text: str | int | float) -> int:
     try:
         quantity = Quantity.parse(text)

@@ -5,39 +5,17 @@ What runs in a cluster already is not driven out by a taint or a missing API: th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable, Sequence
 
 from hansa.api import names
 from hansa.api.affinity import matches
 from hansa.schedule.outcome import Diagnosis, Refusal
+from hansa.schedule.plugin import Filter
 from hansa.schedule.request import Request
 from hansa.schedule.snapshot import ClusterInfo, Snapshot
 
-Filter = Callable[[Request, ClusterInfo], Refusal | None]
-
 _CONDITION_TAINTS = (names.NOT_READY_TAINT, names.UNREACHABLE_TAINT)
 _PROPERTY = {"provider": "provider", "region": "region", "zone": "zones"}
-
-
-def diagnose(request: Request, snapshot: Snapshot) -> Diagnosis:
-    """Refusals by cluster. Clusters that are being deleted are out without a reason."""
-    refusals: dict[str, Refusal] = {}
-    for info in snapshot.clusters:
-        if info.deleting:
-            continue
-        refusal = _refusal(request, info)
-        if refusal is not None:
-            refusals[info.name] = refusal
-    return refusals
-
-
-def _refusal(request: Request, info: ClusterInfo) -> Refusal | None:
-    """The first one. It is a failure only if the cluster would do once nothing is broken any more."""
-    found = (refusal for check in FILTERS if (refusal := check(request, info)) is not None)
-    first = next(found, None)
-    if first is None or not first.failure:
-        return first
-    return first._replace(failure=all(refusal.failure for refusal in found))
 
 
 def _api_enablement(request: Request, info: ClusterInfo) -> Refusal | None:
@@ -101,4 +79,31 @@ def _apart(request: Request, info: ClusterInfo) -> Refusal | None:
     return Refusal("cluster already has workload with the same anti-affinity group")
 
 
-FILTERS: tuple[Filter, ...] = (_api_enablement, _taints, _affinity, _spread, _eviction, _together, _apart)
+FILTERS: tuple[Filter, ...] = (
+    Filter("APIEnablement", _api_enablement, lasting=True),
+    Filter("TaintToleration", _taints, lasting=True),
+    Filter("ClusterAffinity", _affinity, lasting=True),
+    Filter("SpreadConstraint", _spread, lasting=True),
+    Filter("ClusterEviction", _eviction, applies=lambda request: bool(request.evicting)),
+    Filter("WorkloadAffinity", _together, applies=lambda request: bool(request.peers.together)),
+    Filter("WorkloadAntiAffinity", _apart, applies=lambda request: bool(request.peers.apart)),
+)
+"""In Karmada's words."""
+
+
+def refusal(request: Request, info: ClusterInfo, filters: Iterable[Filter] = FILTERS) -> Refusal | None:
+    """Why the cluster is out of question, None when it is not: the first filter that refuses gives the reason.
+
+    It is a failure only if the cluster would do once nothing is broken any more.
+    """
+    found = (verdict for check in filters if (verdict := check(request, info)) is not None)
+    first = next(found, None)
+    if first is None or not first.failure:
+        return first
+    return first._replace(failure=all(verdict.failure for verdict in found))
+
+
+def diagnose(request: Request, snapshot: Snapshot, filters: Sequence[Filter] = FILTERS) -> Diagnosis:
+    """Refusals by cluster. Clusters that are being deleted are out without a reason."""
+    found = {info.name: refusal(request, info, filters) for info in snapshot.clusters if not info.deleting}
+    return {name: verdict for name, verdict in found.items() if verdict is not None}

@@ -30,8 +30,8 @@ def due(spec: BindingSpec, status: BindingStatus, annotations: Mapping[str, str]
         return "RescheduleAsked"
     if not spec.is_workload or not spec.placement.divided:
         return "FollowsClusters"
-    targets = (snapshot.by_name.get(target.name) for target in spec.clusters or ())
-    if any(info is not None and info.deleting for info in targets):
+    targets = (snapshot.get(target.name) for target in spec.clusters or ())
+    if any(info is None or info.deleting for info in targets):
         return "ClusterLost"
     return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 from hansa.api.policy import SpreadConstraint
 from hansa.schedule.candidate import Candidate
@@ -20,7 +21,7 @@ def select_by_region(
     """`found` in order of preference. With more regions than clusters asked for, each region still has one."""
     regions: dict[str, list[Candidate]] = {}
     for candidate in found:
-        regions.setdefault(candidate.info.cluster.spec.region, []).append(candidate)
+        regions.setdefault(candidate.info.region, []).append(candidate)
     if len(regions) < by_region.min_groups:
         text = "the number of feasible region is less than spreadConstraint.MinGroups"
         return Unfit("SchedulerError", text)
@@ -34,8 +35,9 @@ def select_by_region(
         return Unfit("SchedulerError", text)
     names = [group.name for group in chosen]
     first = [regions[name][0] for name in names]
-    rest = [candidate for candidate in found if candidate.region in names and candidate not in first]
-    return [*first, *rest[: max(0, by_cluster.max_groups - len(first))]]
+    taken = {candidate.info.name for candidate in first}
+    rest = (each for each in found if each.info.region in names and each.info.name not in taken)
+    return [*first, *islice(rest, max(0, by_cluster.max_groups - len(first)))]
 
 
 def region_score(request: Request, members: Sequence[Candidate], regions: int, clusters: int) -> int:

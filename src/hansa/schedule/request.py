@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import NamedTuple
 
-from hansa.api.policy import ClusterAffinity, ClusterAffinityTerm, Placement
+import msgspec
+
+from hansa.api.policy import ClusterAffinity, ClusterAffinityTerm, Placement, StaticClusterWeight
 from hansa.api.work import (
     BindingSpec,
     BindingStatus,
@@ -15,6 +18,7 @@ from hansa.api.work import (
     ReplicaRequirements,
     TargetCluster,
 )
+from hansa.base.clock import parse_rfc3339
 from hansa.schedule.capacity import Demand, Load
 
 
@@ -55,6 +59,8 @@ class Request:
     """What is on its way to clusters, and not in their status yet."""
     estimates: tuple[Mapping[str, int], ...] = ()
     """What estimators that ask the clusters themselves say, by cluster; -1 for no opinion."""
+    keeps_empty: bool = False
+    """Whether clusters that get no replicas are targets too (`--enable-empty-workload-propagation`)."""
 
     @classmethod
     def of(
@@ -95,7 +101,13 @@ class Request:
     def with_term(self, name: str) -> Request:
         return replace(self, affinity_name=name)
 
-    @property
+    @cached_property
+    def kin(self) -> Hashable:
+        """Equal for requests of which lasting plug-ins say the same."""
+        placement = msgspec.json.encode(self.placement)
+        return (placement, self.affinity_name, self.api_version, self.kind, self.is_workload)
+
+    @cached_property
     def term(self) -> ClusterAffinityTerm | None:
         terms = self.placement.cluster_affinities or ()
         return next((term for term in terms if term.affinity_name == self.affinity_name), None)
@@ -108,6 +120,11 @@ class Request:
     @property
     def is_workload(self) -> bool:
         return self.replicas > 0 or self.has_requirements or bool(self.components)
+
+    @cached_property
+    def counts_room(self) -> bool:
+        """Whether free room is asked for at all."""
+        return self.replicas > 0 or bool(self.components)
 
     @property
     def has_replicas(self) -> bool:
@@ -125,13 +142,27 @@ class Request:
         strategy = self.placement.replica_scheduling
         return strategy is not None and strategy.replica_division_preference == "Aggregated"
 
-    @property
+    @cached_property
     def static_weights(self) -> bool:
         """Divided by weights that do not depend on what clusters have free."""
         strategy = self.placement.replica_scheduling
         if strategy is None or not self.placement.divided or strategy.replica_division_preference != "Weighted":
             return False
         return strategy.weight_preference is None or not strategy.weight_preference.dynamic_weight
+
+    @cached_property
+    def weight_rules(self) -> Sequence[StaticClusterWeight]:
+        """Empty where weights are not static."""
+        strategy = self.placement.replica_scheduling
+        preference = strategy.weight_preference if strategy is not None else None
+        return (preference.static_weight_list or ()) if preference is not None and self.static_weights else ()
+
+    @property
+    def ignores_spread(self) -> bool:
+        """Spread constraints do not bind where weights are static, as in Karmada; an empty preference is none."""
+        strategy = self.placement.replica_scheduling
+        preference = strategy.weight_preference if strategy is not None else None
+        return self.static_weights and (preference is None or bool(preference.static_weight_list))
 
 
 def load_of(spec: BindingSpec, target: TargetCluster) -> Load:
@@ -164,6 +195,11 @@ def _demand(requirements: ReplicaRequirements | ComponentReplicaRequirements | N
 
 
 def reschedule_asked(spec: BindingSpec, status: BindingStatus) -> bool:
-    """Times are RFC 3339 in UTC with whole seconds, so they compare as text."""
+    """Whether somebody asked for it after the last decision. A time that cannot be read asks for nothing."""
     asked, last = spec.reschedule_triggered_at, status.last_scheduled_time
-    return bool(asked and last and str(asked) > str(last))
+    if not asked or not last or asked == last:
+        return False
+    try:
+        return parse_rfc3339(str(asked)) > parse_rfc3339(str(last))
+    except ValueError:
+        return False

@@ -207,11 +207,12 @@ def test_when_a_decision_is_due() -> None:
     assert why(binding(divided(), clusters=[{"name": "m1", "replicas": 2}]), cluster("m1")) == "ReplicasChanged"
     asked = binding(divided(), clusters=placed, rescheduleTriggeredAt="2026-01-02T00:00:00Z")
     assert why(asked, lastScheduledTime="2026-01-01T00:00:00Z") == "RescheduleAsked"
-    assert why(asked, lastScheduledTime="2026-01-02T00:00:00Z") is None
+    assert why(asked, cluster("m1"), lastScheduledTime="2026-01-02T00:00:00Z") is None
+    assert why(binding(divided(), clusters=placed), cluster("m2")) == "ClusterLost"
 
 
 def test_edits_of_other_terms_do_not_count() -> None:
     before = applied_placement(binding({**terms("m1", "m2"), **divided()}).placement)  # type: ignore[arg-type]
     edited = binding({**terms("m1", "m3"), **divided()}, clusters=[{"name": "m1", "replicas": 3}])
-    assert why(edited, annotation=before, schedulerObservingAffinityName="to-m1") is None
+    assert why(edited, cluster("m1"), annotation=before, schedulerObservingAffinityName="to-m1") is None
     assert why(edited, annotation=before, schedulerObservingAffinityName="to-m2") == "PlacementChanged"

@@ -11,33 +11,30 @@ from hansa.control.place.assumed import Assumed
 from hansa.control.place.groups import Groups
 from hansa.runtime.cache import Cache
 from hansa.runtime.informer import Change, Informer
-from hansa.schedule import Fit, Outcome, Request, Snapshot, schedule
+from hansa.schedule import Fit, Memory, Outcome, Request, Snapshot, schedule
+from hansa.schedule.plugin import Plugins
+from hansa.schedule.survey import IN_TREE
 
 
 class Placer:
     """The place port: `place` is what dialects are handed."""
 
-    def __init__(self, cache: Cache, clock: Clock, gates: Gates) -> None:
+    def __init__(self, cache: Cache, clock: Clock, gates: Gates, plugins: Plugins = IN_TREE) -> None:
         self.clusters: Informer = cache.informer(scheme.CLUSTERS)
         self.groups = Groups(cache)
         self._assumed = Assumed(clock) if gates.enabled("SchedulingOvercommitProtection") else None
         cache.informer(scheme.RESOURCE_BINDINGS).subscribe(self._binding_changed)
-        self._snapshot: Snapshot | None = None
-        self._clusters: dict[str, Cluster] = {}
+        self._memory = Memory(plugins)
+        self.snapshot = Snapshot.of([], models=gates.enabled("CustomizedClusterResourceModeling"))
         self.clusters.subscribe(self._changed)
-
-    @property
-    def snapshot(self) -> Snapshot:
-        if self._snapshot is None:
-            self._snapshot = Snapshot.of(self._clusters.values())
-        return self._snapshot
 
     def decide(self, spec: BindingSpec, status: BindingStatus) -> Outcome | None:
         """None while the clusters are not known: that is not the same as none. Raises ValueError without placement."""
         if not self.clusters.synced:
             return None
         assumed = self._assumed.loads() if self._assumed is not None and spec.is_workload else None
-        return schedule(Request.of(spec, status, self.groups.peers(spec), assumed), self.snapshot)
+        request = Request.of(spec, status, self.groups.peers(spec), assumed)
+        return schedule(request, self.snapshot, self._memory.survey)
 
     def place(self, spec: BindingSpec, status: BindingStatus) -> Outcome | None:
         """`decide`, and have the next decisions reckon with it."""
@@ -55,9 +52,7 @@ class Placer:
             self._assumed.settle(change.item.key, change.new.as_(ResourceBinding).status)
 
     def _changed(self, change: Change) -> None:
-        name = change.item.meta.name
         if change.new is None:
-            self._clusters.pop(name, None)
+            self.snapshot = self.snapshot.without(change.item.meta.name)
         else:
-            self._clusters[name] = change.new.as_(Cluster)
-        self._snapshot = None
+            self.snapshot = self.snapshot.changed(change.new.as_(Cluster))
