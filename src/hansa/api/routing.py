@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from hansa.api import names
 from hansa.api.core import Int32
 from hansa.api.mcs import Conditions
 from hansa.api.meta import Object, Wire
@@ -131,3 +132,14 @@ class Peers(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     region: str = ""
     network: str = ""
     peers: tuple[Peer, ...] = ()
+
+
+def gateway_identity(cluster: str) -> str:
+    """The URI in the certificate of that cluster's gateways."""
+    return f"spiffe://{names.CLUSTERSET}/cluster/{cluster}/gateway"
+
+
+def server_name(port: str, service: str, namespace: str) -> str:
+    """What one gateway asks another for. `port`: `RoutePort.label`. There is no cluster in it: a gateway hands on to
+    pods of its own cluster only, so that no loop can arise."""
+    return f"{port}.{service}.{namespace}.svc.{names.CLUSTERSET}"

@@ -28,8 +28,8 @@ from hansa.kube.http import HttpTransport
 from hansa.rig.cluster import NotReady
 from hansa.rig.federation import RealFederation
 from hansa.rig.ports import HOST
-from hansa.rig.process import ProcessEnded
 from hansa.runtime.clock import SystemClock
+from hansa.runtime.process import ProcessEnded
 from hansa.sim.member import SimulatedMember
 
 Say = Callable[[str], None]

@@ -19,7 +19,7 @@ from hansa.rig import arguments
 from hansa.rig.binaries import Binaries, find_binaries
 from hansa.rig.pki import Pki
 from hansa.rig.ports import HOST, reserve, wait_free
-from hansa.rig.process import Process
+from hansa.runtime.process import Process
 
 START_SECONDS = 90.0
 POLL_SECONDS = 0.1

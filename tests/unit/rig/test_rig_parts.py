@@ -16,7 +16,7 @@ from hansa.kube.errors import ConfigError
 from hansa.rig import ports
 from hansa.rig.binaries import KUBERNETES_VERSION, PROGRAMS, MissingBinaries, default_directory, find_binaries
 from hansa.rig.pki import Pki
-from hansa.rig.process import Process, ProcessEnded
+from hansa.runtime.process import Process, ProcessEnded
 
 ROOT = Path(__file__).parents[3]
 

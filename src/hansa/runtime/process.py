@@ -73,6 +73,12 @@ class Process:
         if child is not None and child.returncode is not None:
             raise ProcessEnded(self.name, child.returncode, self.tail())
 
+    async def wait(self) -> None:
+        """Until it ends by itself, or was never started. Raises ProcessEnded."""
+        if self._child is not None:
+            await self._child.wait()
+            self.check()
+
     async def stop(self, *, seconds: float = STOP_SECONDS) -> None:
         """Ask it to end, and kill it when it has not after `seconds`. Returns when it is gone."""
         child = self._child

@@ -1,0 +1,188 @@
+"""The gateway of one member: keeps Envoy's files equal to what the member says, Envoy running, and the member told.
+
+What it last knew lies in its folder. After a restart it serves that at once, whether or not member and hub answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from hansa.base.certificates import KeyPair
+from hansa.base.clock import Clock
+from hansa.kube.client import Client
+from hansa.service.gateway import files, metrics
+from hansa.service.gateway.endpoints import ready_pods
+from hansa.service.gateway.envoy import AdminError, Envoy
+from hansa.service.gateway.health import PeerHealth, peer_health, rejected_updates
+from hansa.service.gateway.hosts import REFRESH_SECONDS, Hosts
+from hansa.service.gateway.layout import Layout
+from hansa.service.gateway.publisher import Publisher
+from hansa.service.gateway.settings import Settings
+from hansa.service.gateway.site import Site, site_of
+from hansa.service.gateway.sources import Sources
+
+log = logging.getLogger(__name__)
+
+GATHER_SECONDS = 0.1
+"""Changes of so long are written at once."""
+SETTLE_SECONDS = 1.0
+"""By then Envoy has taken its listeners from clusters that are to go."""
+LOOK_SECONDS = 2.0
+
+
+class Gateway:
+    """Runs with `run`, once `use` has given it an identity. `envoy`: the command that starts Envoy."""
+
+    def __init__(
+        self,
+        member: Client,
+        directory: Path,
+        settings: Settings,
+        clock: Clock,
+        *,
+        envoy: Sequence[str],
+        hosts: Hosts | None = None,
+    ) -> None:
+        self._layout = Layout(directory.absolute())
+        self._layout.prepare()
+        self._settings = settings
+        self._changed = asyncio.Event()
+        self._startable = asyncio.Event()
+        self._sources = Sources(member, self._changed.set)
+        self._hosts = hosts or Hosts()
+        self._publisher = Publisher(member, settings, clock)
+        self._envoy = Envoy(envoy, self._layout, settings)
+        self._site: Site | None = self._recalled()
+        self._authorities: bytes | None = None
+        self._health: dict[str, PeerHealth] = {}
+        self._rejected = 0
+
+    @property
+    def envoy_pid(self) -> int | None:
+        """None while it does not run."""
+        return self._envoy.pid
+
+    @property
+    def health(self) -> Mapping[str, PeerHealth]:
+        """How well each other cluster is reached."""
+        return self._health
+
+    def fault(self) -> str:
+        """Why it does not serve; empty when it does."""
+        if self._authorities is None:
+            return "no certificate yet"
+        if self._site is None:
+            return self._sources.waiting()
+        return "" if self._envoy.pid is not None else "Envoy does not run"
+
+    def use(self, pair: KeyPair, authorities: bytes) -> None:
+        """Show this certificate from now on, and believe those that `authorities` (PEM) have signed."""
+        files.write(files.identity_document(self._layout, pair.certificate, pair.key))
+        self._authorities = authorities
+        if self._site is not None:
+            files.write(self._documents(self._site, self._site))
+            self._startable.set()
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Until cancelled; Envoy ends with it."""
+        files.write(files.start_documents(self._layout, self._settings))
+        async with asyncio.TaskGroup() as group:
+            for name, work in (
+                ("sources", self._sources.run()),
+                ("files", self._keep_files()),
+                ("hosts", self._keep_hosts()),
+                ("envoy", self._keep_envoy()),
+                ("health", self._keep_looking()),
+            ):
+                group.create_task(work, name=f"gateway {name}")
+
+    # -- files --------------------------------------------------------------------------------------------------------
+
+    async def _keep_files(self) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            await asyncio.sleep(GATHER_SECONDS)
+            site = self._wanted()
+            if site is None or self._authorities is None or site == self._site:
+                continue
+            former, self._site = self._site, site
+            for fault in site.faults:
+                log.error("%s", fault)
+            files.replace(self._layout.site, msgspec.json.encode(site))
+            await asyncio.to_thread(files.write, self._documents(site, former or site))
+            self._startable.set()
+            if former is not None:
+                await asyncio.sleep(SETTLE_SECONDS)
+                await asyncio.to_thread(self._clear_up, site)
+
+    def _wanted(self) -> Site | None:
+        """What is to be done by all that is known; None while not all is."""
+        facts = self._sources.facts()
+        if facts is None:
+            return None
+        pods = ready_pods(facts.slices, frozenset(facts.routes))
+        gateways = self._hosts.gateways(facts.peers)
+        port = self._settings.port
+        return site_of(facts.peers, facts.routes, facts.exported, pods, gateways, inbound_port=port)
+
+    def _documents(self, site: Site, former: Site) -> files.Documents:
+        assert self._authorities is not None
+        return files.documents(site, former, self._layout, self._settings, self._authorities)
+
+    def _clear_up(self, site: Site) -> None:
+        final = self._documents(site, site)
+        files.write(final)
+        files.sweep(self._layout, final)
+
+    def _recalled(self) -> Site | None:
+        with suppress(FileNotFoundError):
+            try:
+                return msgspec.json.decode(self._layout.site.read_bytes(), type=Site)
+            except msgspec.MsgspecError as error:
+                log.warning("%s is of no use: %s", self._layout.site, error)
+        return None
+
+    # -- names, Envoy, health -----------------------------------------------------------------------------------------
+
+    async def _keep_hosts(self) -> None:
+        while True:
+            facts = self._sources.facts()
+            if facts is not None and await self._hosts.refresh(facts.peers):
+                self._changed.set()
+            await asyncio.sleep(REFRESH_SECONDS if facts is not None else GATHER_SECONDS)
+
+    async def _keep_envoy(self) -> None:
+        await self._startable.wait()
+        await self._envoy.run()
+
+    async def _keep_looking(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            site = self._site
+            if site is None or self._envoy.pid is None:
+                continue
+            try:
+                clusters = await self._envoy.ask("/clusters?format=json")
+                stats = await self._envoy.ask("/stats?format=json&filter=update_rejected$")
+            except AdminError as error:
+                log.info("Envoy's administration does not answer: %s", error)
+                continue
+            found = peer_health(clusters, site)
+            metrics.show(site.cluster, self._health, found)
+            self._health = found
+            self._tell_rejections(site.cluster, rejected_updates(stats.get("stats") or ()))
+            await self._publisher.tell(found)
+
+    def _tell_rejections(self, cluster: str, rejected: int) -> None:
+        if rejected > self._rejected:
+            log.error("Envoy refused a file, and goes on with the one before; see %s", self._layout.log)
+        self._rejected = rejected
+        metrics.REJECTED.labels(cluster).set(rejected)
