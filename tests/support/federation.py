@@ -35,6 +35,7 @@ from hansa.runtime.patience import Traffic
 from hansa.runtime.recorder import Recorder
 from hansa.service import hub as service
 from hansa.service.controllers import controllers as services
+from hansa.service.identity import signer
 
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
@@ -139,6 +140,7 @@ class ControlPlane:
         placer = Placer(self.cache, federation.clock, Gates())
         hub = karmada.Hub(client, self.cache, self.recorder, federation.clock, interpret, placer.place, traffic=traffic)
         self.parts = [*pipeline.controllers(context, placer), *karmada.controllers(hub)]
+        self.parts += signer.controllers(client, self.cache, federation.clock)
         if federation.speaks_kubefed:
             self.parts += kubefed.controllers(kubefed.Hub(client, self.cache, self.recorder, federation.clock))
         if federation.serves_services:

@@ -28,6 +28,7 @@ from hansa.runtime.patience import Traffic
 from hansa.runtime.recorder import Recorder
 from hansa.service import hub as service
 from hansa.service.controllers import controllers as services
+from hansa.service.identity import signer
 
 COMPONENT = "hansa"
 
@@ -119,6 +120,7 @@ class ControlPlane:
             ),
             *kubefed.controllers(kubefed.Hub(hub, self.cache, self.recorder, clock)),
             *services(service.Hub(hub, self.cache, self.fleet, self.recorder, clock)),
+            *signer.controllers(hub, self.cache, clock),
         ]
         self._watchdog = Watchdog(self._parts)
 

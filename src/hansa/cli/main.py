@@ -16,6 +16,8 @@ _COMMANDS = {
     "run": "Run the control plane against a hub.",
     "join": "Join a cluster to the federation.",
     "unjoin": "Take a cluster out of the federation.",
+    "enrol": "Give a joined cluster its own identity on the hub.",
+    "gateway": "Run the gateway of a member.",
     "get": "Show objects of the hub, or of every member.",
     "services": "Show exported services, as all clusters have them.",
     "dns": "Serve the names of imported services beside a member.",

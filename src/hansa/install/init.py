@@ -14,7 +14,7 @@ from contextlib import suppress
 from hansa.api import crd, names, scheme
 from hansa.api.meta import GVK, Json, Resource
 from hansa.dialect.kubefed import types
-from hansa.install import objects
+from hansa.install import enrol, objects
 from hansa.kube.client import Client, PatchKind
 from hansa.kube.errors import ConfigError, MethodNotAllowed, NotFound
 
@@ -39,7 +39,7 @@ async def init(hub: Client, say: Callable[[str], None], *, federated: Sequence[t
 async def install(hub: Client, federated: Sequence[types.Enablement]) -> None:
     """Everything but the definitions, which the hub must serve already."""
     await hub.discovery.refresh()
-    await _apply(hub, [*objects.namespaces(), objects.account(), *objects.permissions()])
+    await _apply(hub, [*objects.namespaces(), objects.account(), *_permissions()])
     await _apply(hub, (one.type_config for one in federated))
 
 
@@ -70,7 +70,7 @@ async def deinit(hub: Client, say: Callable[[str], None]) -> None:
             await hub.delete(scheme.CRDS, name)
     await _wait_removed(hub, definitions)
     say("removing permissions, the service account and namespaces")
-    for obj in [*reversed(objects.permissions()), objects.account(), *reversed(objects.namespaces())]:
+    for obj in [*reversed(_permissions()), objects.account(), *reversed(objects.namespaces())]:
         resource = await hub.discovery.resource_for(_gvk(obj))
         with suppress(NotFound):
             await hub.delete(resource, obj["metadata"]["name"], obj["metadata"].get("namespace"))
@@ -150,6 +150,11 @@ async def _delete_webhooks(hub: Client) -> None:
     for resource in (scheme.MUTATING_WEBHOOK_CONFIGURATIONS, scheme.VALIDATING_WEBHOOK_CONFIGURATIONS):
         with suppress(NotFound):
             await hub.delete(resource, names.HANSA_WEBHOOKS)
+
+
+def _permissions() -> list[Json]:
+    """The account's, and those that members have on the hub."""
+    return [*objects.permissions(), *enrol.permissions()]
 
 
 def _gvk(obj: Json) -> GVK:

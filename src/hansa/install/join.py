@@ -171,7 +171,7 @@ async def _register_kubefed(hub: Client, request: JoinRequest, credentials: _Cre
     kubefed_cluster = _object(
         scheme.KUBEFED_CLUSTERS.api_version, "KubeFedCluster", request.name, namespace, labels=request.labels
     )
-    kubefed_cluster["metadata"]["ownerReferences"] = [_owner(cluster)]
+    kubefed_cluster["metadata"]["ownerReferences"] = [owner_reference(cluster)]
     await ensure(hub, scheme.KUBEFED_CLUSTERS, kubefed_cluster | {"spec": spec})
 
 
@@ -203,12 +203,13 @@ async def _own(hub: Client, secrets: list[Json], cluster: Item) -> None:
             scheme.SECRETS,
             meta["name"],
             meta["namespace"],
-            {"metadata": {"ownerReferences": [_owner(cluster)]}},
+            {"metadata": {"ownerReferences": [owner_reference(cluster)]}},
             kind=PatchKind.MERGE,
         )
 
 
-def _owner(cluster: Item) -> Json:
+def owner_reference(cluster: Item) -> Json:
+    """What goes with the Cluster, by garbage collection."""
     return {
         "apiVersion": scheme.CLUSTERS.api_version,
         "kind": "Cluster",

@@ -66,6 +66,12 @@ def permissions() -> list[Json]:
                 _rule(list(OWN_GROUPS), ["*"], ["create", "delete"]),
                 # execution namespaces, one for each cluster
                 _rule([""], ["namespaces"], ["create", "delete"]),
+                # certificates of members' gateways: asked for by members, approved and signed here, removed when done
+                _rule(["certificates.k8s.io"], ["certificatesigningrequests"], ["delete"]),
+                {
+                    **_rule(["certificates.k8s.io"], ["signers"], ["approve", "sign"]),
+                    "resourceNames": [names.GATEWAY_SIGNER],
+                },
                 # explanations of what was decided
                 _rule([""], ["events"], ["create"]),
                 # what runs before objects are stored
@@ -77,12 +83,12 @@ def permissions() -> list[Json]:
             ]
         ),
         _binding("ClusterRoleBinding", "ClusterRole", ROLE, None),
-        # leader election, serving certificate, and the account's own next token
+        # leader election, serving certificate, authority of gateways, and the account's own next token
         _role(
             names.HANSA_NAMESPACE,
             [
                 _rule(["coordination.k8s.io"], ["leases"], ["create", "update"]),
-                _rule([""], ["secrets"], ["create"]),
+                _rule([""], ["secrets", "configmaps"], ["create"]),
                 {**_rule([""], ["serviceaccounts/token"], ["create"]), "resourceNames": [ACCOUNT]},
             ],
         ),
