@@ -41,6 +41,7 @@ class Rig:
         self.namespace = f"e2e-{scenario}"
         self._scenario = scenario
         self._labels: dict[str, dict[str, str]] = {}
+        self._annotations: dict[str, set[str]] = {}
 
     def name(self, stem: str) -> str:
         """A name that no other scenario uses, for objects outside the namespace."""
@@ -111,6 +112,11 @@ class Rig:
         old = (await self.hub.get(scheme.CLUSTERS, name)).json()["metadata"].get("labels", {})
         self._labels.setdefault(name, old)
         await self.patch(scheme.CLUSTERS, name, {"metadata": {"labels": dict(labels)}})
+
+    async def annotate_cluster(self, name: str, annotations: Mapping[str, str | None]) -> None:
+        """Set annotations of a Cluster, None removes one; taken off when the scenario ends."""
+        self._annotations.setdefault(name, set()).update(annotations)
+        await self.patch(scheme.CLUSTERS, name, {"metadata": {"annotations": dict(annotations)}})
 
     async def where(self, resource: Resource, name: str, namespace: str | None = None) -> Sequence[str]:
         """The members that hold it now."""
@@ -234,6 +240,9 @@ class RealRig(Rig):
             now = (await self.hub.get(scheme.CLUSTERS, name)).json()["metadata"].get("labels", {})
             back: dict[str, str | None] = {**dict.fromkeys(now), **labels}
             await self.patch(scheme.CLUSTERS, name, {"metadata": {"labels": back}})
+        for name, words in self._annotations.items():
+            none: dict[str, None] = dict.fromkeys(words)
+            await self.patch(scheme.CLUSTERS, name, {"metadata": {"annotations": none}})
         for policies in (scheme.PROPAGATION_POLICIES, scheme.OVERRIDE_POLICIES):
             for policy in await self.list("hub", policies, self.namespace):
                 await self._remove("hub", policies, policy["metadata"]["name"], self.namespace)

@@ -80,6 +80,12 @@ class Services:
         labels = f"{names.IMPORT_NAME_LABEL}={name}" + (f",{names.SOURCE_CLUSTER_LABEL}={source}" if source else "")
         return await self.rig.list(member, scheme.ENDPOINT_SLICES, self.namespace, labels=labels)
 
+    async def the_slice(self, member: str, name: str = "hello", source: str = "") -> Json:
+        """The only one. Raises AssertionError when there is none, or more."""
+        found = await self.slices(member, name, source)
+        assert len(found) == 1, found
+        return found[0]
+
     async def addresses(self, member: str, source: str, name: str = "hello") -> list[str]:
         """Of ready endpoints."""
         found = await self.slices(member, name, source)

@@ -90,7 +90,7 @@ def import_document(key: Key, merged: Merged, route: Route, derived: Item | None
     metadata: Json = {
         "name": key.name,
         "namespace": key.namespace,
-        "labels": dict(offer.labels),
+        **_filled(labels=dict(offer.labels)),
         "annotations": annotations,
     }
     return {

@@ -73,7 +73,8 @@ async def _strip_finalizers(hub: Client, name: str) -> None:
         await _set_finalizers(hub, scheme.WORKS, work.meta.name, namespace, kept)
     with suppress(NotFound):
         cluster = await hub.get(scheme.CLUSTERS, name)
-        kept = [f for f in cluster.meta.finalizers or [] if f != names.CLUSTER_FINALIZER]
+        ours = (names.CLUSTER_FINALIZER, names.SERVICES_FINALIZER)
+        kept = [f for f in cluster.meta.finalizers or [] if f not in ours]
         await _set_finalizers(hub, scheme.CLUSTERS, name, None, kept)
 
 

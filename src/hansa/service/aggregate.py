@@ -13,7 +13,7 @@ import msgspec
 from hansa.api import scheme
 from hansa.api.item import Item
 from hansa.api.meta import Key
-from hansa.api.routing import ServiceRoutingPolicy, ServiceRoutingPolicySpec
+from hansa.api.routing import ServiceRoutingPolicySpec
 from hansa.combine.export import Export, Invalid, read_export
 from hansa.combine.merge import Incumbent, Merged, merge
 from hansa.combine.objects import incumbent_of
@@ -21,7 +21,8 @@ from hansa.combine.source import Source, read_source
 from hansa.runtime.controller import Requeue
 from hansa.service.hub import Hub
 from hansa.service.places import Places
-from hansa.service.records import NO_POLICY, Record, Records
+from hansa.service.policies import read_policy
+from hansa.service.records import Record, Records
 from hansa.service.views import View, Views
 
 DRAIN_SECONDS = 10.0
@@ -157,13 +158,7 @@ class Aggregator:
         return draining, min(waits, default=None)
 
     def _policy(self, key: Key) -> ServiceRoutingPolicySpec:
-        item = self.hub.cache.informer(scheme.SERVICE_ROUTING_POLICIES).store.get(key)
-        if item is None or item.deleting:
-            return NO_POLICY
-        try:
-            return item.as_(ServiceRoutingPolicy).spec
-        except msgspec.ValidationError:
-            return NO_POLICY
+        return read_policy(self.hub.cache.informer(scheme.SERVICE_ROUTING_POLICIES).store.get(key))
 
 
 def _is_among_first(view: View, item: Item) -> bool:

@@ -16,7 +16,10 @@ from hansa.service.aggregate import Aggregator, Target
 from hansa.service.definitions import DefinitionKeeper
 from hansa.service.hub import Hub, Part
 from hansa.service.importer import Importer
+from hansa.service.membership import Membership
+from hansa.service.peers import PeerWriter
 from hansa.service.places import Places, concerns_services
+from hansa.service.policies import PolicyKeeper
 from hansa.service.publish import Publisher
 from hansa.service.records import Records
 from hansa.service.views import View, Views
@@ -38,27 +41,52 @@ def controllers(hub: Hub) -> list[Part]:
     keeper = Controller("service-definitions", DefinitionKeeper(hub, places, views), workers=8, needs=needs)
     aggregate = Controller("service-aggregate", aggregator, workers=AGGREGATE_WORKERS, needs=needs)
     publish = Controller("service-publish", publisher, workers=PUBLISH_WORKERS, queue=targets, needs=needs)
+    membership = Controller("service-membership", Membership(hub, places, views), workers=4, needs=needs)
+    peers = Controller("service-peers", PeerWriter(hub, places, views), workers=8, needs=needs)
+    verdicts = Controller("service-policy", PolicyKeeper(hub, places), workers=2, needs=needs)
     triggers = Triggers(views, records, aggregate.queue, targets)
 
     def member_changed(name: str, member: Member | None) -> None:
         keeper.queue.add(Key("", name))
         if member is not None and member.ready:
+            peers.queue.add(Key("", name))
             triggers.cluster(name)
 
     def cluster_changed(change: Change) -> None:
+        membership.queue.add(change.item.key)
         if change.initial or change.new is None or change.old is None or concerns_services(change.old, change.new):
             keeper.queue.add(change.item.key)
             triggers.everything()
+            for item in places.clusters.store:
+                peers.queue.add(item.key)
+        if change.new is None or change.old is None:
+            for item in policies.store:
+                verdicts.queue.add(item.key, low=change.initial)
 
     def policy_changed(change: Change) -> None:
         aggregate.queue.add(change.item.key)
+        verdicts.queue.add(change.item.key)
+
+    def opened(view: View) -> None:
+        triggers.follow(view)
+        cluster = Key("", view.name)
+        membership.queue.add(cluster)
+
+        def system_changed(change: Change) -> None:
+            if change.item.meta.name in (names.HANSA_NAMESPACE, names.PEERS):
+                peers.queue.add(cluster)
+
+        view.namespaces.subscribe(system_changed)
+        view.config_maps.subscribe(system_changed)
+        for informer in view.informers:
+            informer.on_listed(lambda: peers.queue.add(cluster))
 
     hub.fleet.subscribe(member_changed)
     places.clusters.subscribe(cluster_changed)
     policies.subscribe(policy_changed)
-    views.on_opened(triggers.follow)
+    views.on_opened(opened)
     views.on_closed(triggers.lost)
-    return [views, keeper, aggregate, publish]
+    return [views, keeper, membership, aggregate, publish, peers, verdicts]
 
 
 class Triggers:

@@ -21,6 +21,8 @@ from hansa.service.hub import Hub
 from hansa.service.places import Places
 from hansa.service.views import Views
 
+REVISION = 1
+"""Of our definitions. An older Hansa leaves those of a newer one alone."""
 AGAIN_SECONDS = 60.0
 """How often definitions are looked at again."""
 VERSIONS = ("v1beta1", "v1alpha1")
@@ -60,7 +62,7 @@ async def _ensure(member: Member, resource: Resource) -> None:
             raise Retry(f"{name} was made by somebody else at the same time") from error
         await member.discovery.refresh()
         return
-    if _is_behind(live, definition):
+    if _is_behind(live):
         patch: Json = {
             "metadata": {"resourceVersion": live.meta.resource_version, "labels": definition["metadata"]["labels"]},
             "spec": definition["spec"],
@@ -71,20 +73,18 @@ async def _ensure(member: Member, resource: Resource) -> None:
 def definition_of(resource: Resource) -> Json:
     """Marked as ours."""
     definition = crd_of(next(kind for kind in KINDS if kind.resource == resource))
-    labels = definition["metadata"].setdefault("labels", {})
-    labels[names.INSTALLED_BY_LABEL] = names.FIELD_MANAGER
+    definition["metadata"]["labels"] = {
+        names.INSTALLED_BY_LABEL: names.FIELD_MANAGER,
+        names.REVISION_LABEL: str(REVISION),
+    }
     return definition
 
 
-def _is_behind(live: Item, definition: Json) -> bool:
+def _is_behind(live: Item) -> bool:
     if live.labels.get(names.INSTALLED_BY_LABEL) != names.FIELD_MANAGER:
         return False
-    return _revision(live.labels) < _revision(definition["metadata"]["labels"])
-
-
-def _revision(labels: dict[str, str]) -> int:
-    text = labels.get(names.SCHEMA_REVISION_LABEL, "")
-    return int(text) if text.isdecimal() else 0
+    text = live.labels.get(names.REVISION_LABEL, "")
+    return not text.isdecimal() or int(text) < REVISION
 
 
 async def _served(member: Member, resource: Resource) -> Resource:

@@ -113,7 +113,7 @@ class Importer:
         spec = _differing(live.get("spec") or {}, document["spec"], _IMPORT_FIELDS)
         made = made_of(item)
         metadata: Json = {}
-        labels = _differing(item.labels, document["metadata"]["labels"], made.labels if made else ())
+        labels = _differing(item.labels, document["metadata"].get("labels", {}), made.labels if made else ())
         annotations = _differing(
             item.annotations,
             document["metadata"]["annotations"],

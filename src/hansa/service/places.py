@@ -41,6 +41,12 @@ class Places:
         region = item.as_(Cluster).spec.region
         return Place(cluster, region, item.annotations.get(names.NETWORK_ANNOTATION, ""), gateways)
 
+    def gateways(self, cluster: str) -> tuple[str, ...]:
+        """`host:port` of each of its gateways, by which the others reach it."""
+        item = self._item(cluster)
+        text = item.annotations.get(names.GATEWAYS_ANNOTATION, "") if item is not None else ""
+        return tuple(filter(None, (entry.strip() for entry in text.split(","))))
+
     def ranges_text(self, cluster: str) -> str:
         item = self._item(cluster)
         return item.annotations.get(names.POD_RANGES_ANNOTATION, "") if item is not None else ""

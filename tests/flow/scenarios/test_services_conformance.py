@@ -228,9 +228,9 @@ async def test_e1_slices_of_the_exporter_are_in_every_cluster(rig: Rig) -> None:
     services = await exported(rig)
 
     async def published() -> None:
-        (pod,) = await services.pods(FIRST)
-        assert await services.addresses(FIRST, FIRST) == [pod]
-        (found,) = await services.slices(FIRST)
+        pods = await services.pods(FIRST)
+        assert len(pods) == 1 and await services.addresses(FIRST, FIRST) == pods
+        found = await services.the_slice(FIRST)
         labels = found["metadata"]["labels"]
         assert labels[names.IMPORT_NAME_LABEL] == "hello"
         assert labels[names.SOURCE_CLUSTER_LABEL] == FIRST

@@ -72,10 +72,12 @@ def _entries() -> tuple[Entry, ...]:
         scheme.OVERRIDE_POLICIES,
         scheme.CLUSTER_OVERRIDE_POLICIES,
         scheme.RESOURCE_BINDINGS,
+        scheme.SERVICE_ROUTING_POLICIES,
     )
 
     def name(resource: Resource) -> str:
-        return f"{resource.kind.lower()}.karmada.io"
+        domain = "hansa.dev" if resource.group.endswith("hansa.dev") else "karmada.io"
+        return f"{resource.kind.lower()}.{domain}"
 
     return (
         *(Entry(name(r), f"/mutate-{r.kind.lower()}", r, operations, True) for r, operations in defaulted),

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from hansa.admit import overrides, propagation, work
+from hansa.admit import overrides, propagation, routing, work
 from hansa.api import names
 from hansa.api.meta import Json
 from hansa.base.field import FieldError
@@ -71,6 +71,8 @@ def _faults(obj: Json, old: Any) -> list[FieldError]:
         return propagation.check(obj, old)
     if kind in _OVERRIDES:
         return overrides.check(obj)
+    if kind == "ServiceRoutingPolicy":
+        return routing.check(obj)
     return work.check_binding(obj) if kind == "ResourceBinding" else []
 
 
