@@ -34,14 +34,15 @@ def reach(importer: Place, offer: Offer, exporters: Sequence[Exporter], policy: 
     """Whose pods are published, who is reached by the local gateway, and what of it requests go to now."""
     mode = mode_of(importer, exporters, policy)
     open_to = routable(importer, exporters, policy)
-    own = [each.cluster for each in open_to if each.cluster == importer.cluster]
+    local = [each for each in open_to if each.cluster == importer.cluster]
+    own = [each.cluster for each in local]
     others = [each for each in open_to if each.cluster != importer.cluster]
     if offer.headless:
         return Reach(mode, False, tuple(each.cluster for each in open_to), frozenset(), ())
     near = [each for each in others if importer.shares_network(each.place)]
     far = [each.cluster for each in others if each not in near]
     if mode == "direct":
-        active = _without_failover(own, near, policy)
+        active = _without_failover(local, near, policy)
         gateway = bool(importer.gateways) and bool(far)
         pods = (*own, *(each.cluster for each in near))
         return Reach(
@@ -53,13 +54,14 @@ def reach(importer: Place, offer: Offer, exporters: Sequence[Exporter], policy: 
     return Reach(mode, not stays, tuple(own), frozenset(active), ())
 
 
-def _without_failover(own: list[str], near: Sequence[Exporter], policy: ServiceRoutingPolicySpec) -> list[str]:
+def _without_failover(
+    local: Sequence[Exporter], near: Sequence[Exporter], policy: ServiceRoutingPolicySpec
+) -> list[str]:
     """Where no gateway decides, clusters for failover take part when nobody else is ready."""
     last = set(policy.failover_only or ())
     first = [each for each in near if each.cluster not in last]
-    ready = own or any(each.ready for each in first)
-    chosen = first if ready else near
-    return [*own, *(each.cluster for each in chosen)]
+    ready = any(each.ready for each in (*local, *first))
+    return [each.cluster for each in (*local, *(first if ready else near))]
 
 
 def derived_name(service: str) -> str:
