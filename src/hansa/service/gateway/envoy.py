@@ -50,11 +50,11 @@ class Envoy:
     def __init__(self, command: Sequence[str], layout: Layout, settings: Settings) -> None:
         arguments = [
             *command,
-            f"--config-path={layout.bootstrap}",
-            f"--concurrency={settings.workers}",
+            *("--config-path", str(layout.bootstrap)),
+            *("--concurrency", str(settings.workers)),
+            *("--log-level", "warning"),
             # several gateways may share a machine
             "--disable-hot-restart",
-            "--log-level=warning",
         ]
         self._layout = layout
         self._process = Process("envoy", arguments, layout.log)

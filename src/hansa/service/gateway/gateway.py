@@ -61,7 +61,8 @@ class Gateway:
         self._site: Site | None = self._recalled()
         self._authorities: bytes | None = None
         self._health: dict[str, PeerHealth] = {}
-        self._rejected = 0
+        self.rejected = 0
+        """How many files Envoy has refused since it started."""
 
     @property
     def envoy_pid(self) -> int | None:
@@ -78,7 +79,7 @@ class Gateway:
         if self._authorities is None:
             return "no certificate yet"
         if self._site is None:
-            return self._sources.waiting()
+            return self._sources.waiting() or "Envoy's files are not written yet"
         return "" if self._envoy.pid is not None else "Envoy does not run"
 
     def use(self, pair: KeyPair, authorities: bytes) -> None:
@@ -182,7 +183,7 @@ class Gateway:
             await self._publisher.tell(found)
 
     def _tell_rejections(self, cluster: str, rejected: int) -> None:
-        if rejected > self._rejected:
+        if rejected > self.rejected:
             log.error("Envoy refused a file, and goes on with the one before; see %s", self._layout.log)
-        self._rejected = rejected
+        self.rejected = rejected
         metrics.REJECTED.labels(cluster).set(rejected)

@@ -43,15 +43,15 @@ class Publisher:
         try:
             await self._write(data)
         except (ApiError, Unreachable) as error:
-            log.info("%s not written: %s", names.GATEWAY, error)
+            log.info("%s not written: %s", names.GATEWAY_ADDRESSES, error)
             return
         self._told, self._told_at = health, now
 
     async def _write(self, data: Json) -> None:
         try:
-            await self._member.patch(scheme.CONFIG_MAPS, names.GATEWAY, names.HANSA_NAMESPACE, {"data": data})
+            await self._member.patch(scheme.CONFIGMAPS, names.GATEWAY_ADDRESSES, names.HANSA_NAMESPACE, {"data": data})
         except NotFound:
-            meta = {"name": names.GATEWAY, "namespace": names.HANSA_NAMESPACE}
+            meta = {"name": names.GATEWAY_ADDRESSES, "namespace": names.HANSA_NAMESPACE}
             await self._member.create(
-                scheme.CONFIG_MAPS, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data}
+                scheme.CONFIGMAPS, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data}
             )

@@ -40,7 +40,7 @@ class Sources:
         self._changed = changed
         own = f"{names.MANAGED_BY_LABEL}!={names.SLICE_MANAGER}"
         named = f"metadata.name={names.PEERS}"
-        self._peers = Informer(member, scheme.CONFIG_MAPS, namespace=names.HANSA_NAMESPACE, fields=named)
+        self._peers = Informer(member, scheme.CONFIGMAPS, namespace=names.HANSA_NAMESPACE, fields=named)
         self._imports = Informer(member, scheme.SERVICE_IMPORTS)
         self._exports = Informer(member, scheme.SERVICE_EXPORTS)
         self._slices = Informer(member, scheme.ENDPOINT_SLICES, labels=own)
@@ -134,5 +134,5 @@ async def _for_ever(informer: Informer) -> None:
     """A kind that is not served may come later, with its definition."""
     while True:
         await informer.run()
-        await asyncio.sleep(RESTART_SECONDS)
+        await asyncio.sleep(RESTART_SECONDS + 0.1)
         informer.restarts()

@@ -58,12 +58,12 @@ async def publish(hub: Client, authority: Authority) -> None:
     """Have gateways believe what the Secret says. Writes only what differs."""
     data = {"ca.crt": authority.believed.decode()}
     try:
-        known = await hub.get(scheme.CONFIG_MAPS, names.GATEWAY_AUTHORITIES, names.HANSA_NAMESPACE)
+        known = await hub.get(scheme.CONFIGMAPS, names.GATEWAY_AUTHORITIES, names.HANSA_NAMESPACE)
     except NotFound:
-        await hub.create(scheme.CONFIG_MAPS, _object("ConfigMap", names.GATEWAY_AUTHORITIES) | {"data": data})
+        await hub.create(scheme.CONFIGMAPS, _object("ConfigMap", names.GATEWAY_AUTHORITIES) | {"data": data})
         return
     if known.json().get("data") != data:
-        await hub.patch(scheme.CONFIG_MAPS, names.GATEWAY_AUTHORITIES, names.HANSA_NAMESPACE, {"data": data})
+        await hub.patch(scheme.CONFIGMAPS, names.GATEWAY_AUTHORITIES, names.HANSA_NAMESPACE, {"data": data})
 
 
 def _authority(secret: Item) -> Authority:

@@ -104,7 +104,7 @@ class Keeper:
         raise NotIssued(f"{name} was not answered within {ANSWER_SECONDS:g} s: is the hub's control plane running?")
 
     async def _authorities(self) -> bytes:
-        known = await self._hub.get(scheme.CONFIG_MAPS, names.GATEWAY_AUTHORITIES, names.HANSA_NAMESPACE)
+        known = await self._hub.get(scheme.CONFIGMAPS, names.GATEWAY_AUTHORITIES, names.HANSA_NAMESPACE)
         return (known.json().get("data") or {}).get("ca.crt", "").encode()
 
     async def _keep(self, identity: Identity) -> None:

@@ -1,0 +1,1 @@
+"""Clusters that exchange requests through their gateways on this machine: pods and callers are processes."""

@@ -1,0 +1,114 @@
+"""Requests under way, and what became of them."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+HERE = Path(__file__).parent
+WAIT_SECONDS = 30.0
+
+
+@dataclass
+class Process:
+    """A child of the test. `prefix`: what it is started with, such as `ip netns exec a`."""
+
+    arguments: Sequence[str]
+    prefix: Sequence[str] = ()
+    child: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        self.child = await asyncio.create_subprocess_exec(
+            *self.prefix, sys.executable, "-S", *self.arguments, stdout=asyncio.subprocess.PIPE
+        )
+
+    async def kill(self) -> None:
+        if self.child is not None and self.child.returncode is None:
+            self.child.kill()
+            await self.child.wait()
+
+
+@dataclass
+class Pod(Process):
+    @classmethod
+    def at(cls, host: str, port: int, name: str, prefix: Sequence[str] = ()) -> Pod:
+        return cls((str(HERE / "pod.py"), host, str(port), name), prefix)
+
+    async def start(self) -> None:
+        await super().start()
+        assert self.child is not None and self.child.stdout is not None
+        assert (await self.child.stdout.readline()).strip() == b"ready"
+
+
+@dataclass
+class Load(Process):
+    """A caller, and all that it has told so far."""
+
+    results: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    reading: asyncio.Task[None] | None = None
+
+    @classmethod
+    def on(cls, host: str, port: int, prefix: Sequence[str] = (), *, pause: float = 0.02, limit: float = 5.0) -> Load:
+        return cls((str(HERE / "caller.py"), host, str(port), str(pause), str(limit)), prefix)
+
+    async def start(self) -> None:
+        await super().start()
+        self.reading = asyncio.create_task(self._read())
+
+    async def stop(self) -> None:
+        await self.kill()
+        if self.reading is not None:
+            await self.reading
+
+    async def _read(self) -> None:
+        assert self.child is not None and self.child.stdout is not None
+        async for line in self.child.stdout:
+            if line.endswith(b"\n"):
+                self.results.append(msgspec.json.decode(line))
+
+    async def until(self, *names: str, count: int = 10) -> Span:
+        """Wait for `count` answers in a row that all come from `names`; what happened from now to the first of them."""
+        start = len(self.results)
+        async with asyncio.timeout(WAIT_SECONDS):
+            while True:
+                last = self.results[start:][-count:]
+                if len(last) == count and all(one["by"] in names for one in last):
+                    return Span(self.results[start : len(self.results) - count + 1])
+                await asyncio.sleep(0.02)
+
+    async def some(self, count: int = 50) -> Span:
+        """The next `count` requests."""
+        start = len(self.results)
+        async with asyncio.timeout(WAIT_SECONDS):
+            while len(self.results) < start + count:
+                await asyncio.sleep(0.02)
+        return Span(self.results[start : start + count])
+
+
+@dataclass(frozen=True)
+class Span:
+    """Requests one after the other."""
+
+    results: list[dict[str, Any]]
+
+    @property
+    def by(self) -> Counter[str]:
+        return Counter(one["by"] for one in self.results if not one["error"])
+
+    @property
+    def failed(self) -> int:
+        return sum(1 for one in self.results if one["error"])
+
+    def __str__(self) -> str:
+        errors = Counter(one["error"] for one in self.results if one["error"])
+        slowest = max((one["took"] for one in self.results), default=0.0)
+        seconds = self.results[-1]["at"] + self.results[-1]["took"] - self.results[0]["at"] if self.results else 0.0
+        told = f"{len(self.results)} requests in {seconds:.2f} s, {self.failed} failed {dict(errors) or ''}"
+        return f"{told}, by {dict(self.by)}, slowest {slowest:.3f} s"
