@@ -265,3 +265,20 @@ async def test_a_federated_namespace_is_let_go(federation) -> None:
     assert live is not None and not live["metadata"].get("deletionTimestamp")
     assert names.MANAGED_LABEL not in live["metadata"]["labels"]
     assert [work for work in await federation.works("member1") if work["metadata"]["name"].startswith("web-")] == []
+
+
+async def test_a_policy_that_comes_later_claims_nothing_of_the_control_plane_itself(federation) -> None:
+    """The other way round, template after policy, is the detector's."""
+    await federation.join("member1")
+    for namespace in ("karmada-cluster", "default"):
+        document = config_map("c", go="yes")
+        document["metadata"]["namespace"] = namespace
+        await federation.apply(document)
+    await federation.settle()
+    wide = policy("wide", "member1")
+    wide["kind"] = "ClusterPropagationPolicy"
+    del wide["metadata"]["namespace"]
+    await federation.apply(wide)
+    await federation.settle()
+    bindings = (await federation.hub.list(scheme.RESOURCE_BINDINGS)).items
+    assert {item.meta.namespace for item in bindings} == {"default"}

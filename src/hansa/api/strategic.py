@@ -36,11 +36,53 @@ class _Rule(NamedTuple):
     strategy: str
     key: str
     inner: Json
+    retains: bool = False
+    """Members that the patch does not name go (`retainKeys`)."""
 
 
 def strategic_merge(doc: Json, patch: Json, schema: Json) -> Json:
     """A new document. `schema` is a built-in kind's, `{}` merges maps and replaces lists. Raises StrategicError."""
     return _merge_map(doc, copy_json(patch), schema)
+
+
+def apply_patch(last: Json, wanted: Json, schema: Json) -> Json:
+    """The patch of `kubectl apply`: all that is wanted, and the end of what was applied before and no longer is."""
+    patch: Json = {key: None for key in last if key not in wanted}
+    for key, value in wanted.items():
+        before = last.get(key)
+        try:
+            rule = _rule(schema, key)
+        except StrategicError:
+            rule = _Rule("", "", {})  # a field that the kind does not have: the server says what becomes of it
+        if isinstance(value, dict) and rule.strategy != "replace":
+            patch[key] = _retaining(apply_patch(before if isinstance(before, dict) else {}, value, rule.inner), rule)
+        elif isinstance(value, list) and rule.strategy == "merge":
+            patch |= _list_patch(key, before if isinstance(before, list) else [], value, rule)
+        else:
+            patch[key] = value
+    return patch
+
+
+def _retaining(patch: Json, rule: _Rule) -> Json:
+    return {RETAIN_KEYS: [key for key, value in patch.items() if value is not None], **patch} if rule.retains else patch
+
+
+def _list_patch(name: str, last: list[Any], wanted: list[Any], rule: _Rule) -> Json:
+    """The members of a patch that make a list that merges what is wanted."""
+    if not rule.key:
+        found: Json = {name: wanted, ELEMENT_ORDER + name: wanted}
+        if gone := [item for item in last if not _among(item, wanted)]:
+            found[DELETE_FROM + name] = gone
+        return found
+    before = {item[rule.key]: item for item in last if isinstance(item, dict) and rule.key in item}
+    items: list[Json] = []
+    for item in wanted:
+        if not isinstance(item, dict) or rule.key not in item:
+            return {name: wanted}  # no key to merge by: the server refuses it in its own words
+        old = before.pop(item[rule.key], {})
+        items.append(_retaining(apply_patch(old, item, rule.inner), rule))
+    items += [{PATCH: "delete", rule.key: key} for key in before]
+    return {name: items, ELEMENT_ORDER + name: [{rule.key: item[rule.key]} for item in wanted]}
 
 
 def _merge_map(original: Json, patch: Json, schema: Json) -> Json:
@@ -259,7 +301,8 @@ def _rule(schema: Json, name: str) -> _Rule:
     strategies = str(field.get("x-kubernetes-patch-strategy", "")).split(",")
     strategy = next((word for word in strategies if word in ("merge", "replace")), "")
     items = inner.get("items")
-    return _Rule(strategy, field.get("x-kubernetes-patch-merge-key", ""), items if isinstance(items, dict) else inner)
+    key = field.get("x-kubernetes-patch-merge-key", "")
+    return _Rule(strategy, key, items if isinstance(items, dict) else inner, "retainKeys" in strategies)
 
 
 def _plain(value: Any) -> Any:

@@ -96,6 +96,7 @@ async def start_embedded(
     service_cidr: str = "10.96.0.0/16",
     admission_plugins: frozenset[str] = plugins.ALL,
     pods_on_loopback: bool = False,
+    furnishes_namespaces: bool = True,
 ) -> Embedded:
     """A server with what a fresh cluster has. With a directory, everything is kept there and found again.
 
@@ -135,7 +136,7 @@ async def start_embedded(
     context.allocator.rebuild(lookup.list("", "Service"))
     server = ApiServer(context, Authenticator(issuer=issuer), version())
     loops = [
-        asyncio.create_task(Namespaces(context).run(), name=f"{name} namespaces"),
+        asyncio.create_task(Namespaces(context, furnishes=furnishes_namespaces).run(), name=f"{name} namespaces"),
         asyncio.create_task(Collector(context).run(), name=f"{name} garbage collector"),
         asyncio.create_task(Aggregation(context).run(), name=f"{name} role aggregation"),
         asyncio.create_task(Expiry(context).run(), name=f"{name} expiry of events"),

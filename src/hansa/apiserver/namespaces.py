@@ -36,10 +36,12 @@ _CONTROLLER = UserInfo(
 
 
 class Namespaces:
-    """Runs for one server."""
+    """Runs for one server. `furnishes`: namespaces get an account and the certificate authority, as clusters have them;
+    a hub may do without."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, *, furnishes: bool = True) -> None:
         self._context = context
+        self._furnishes = furnishes
         self._queue: dict[tuple[str, Key], None] = {}
         self._wake = asyncio.Event()
         context.storage.subscribe(self._hear)
@@ -86,7 +88,8 @@ class Namespaces:
         if name == NAMESPACES:
             if entry.deleting:
                 return await self._empty(bucket, entry)
-            self._furnish(key.name)
+            if self._furnishes:
+                self._furnish(key.name)
         elif name == DEFINITIONS and entry.deleting:
             return await self._remove_instances(bucket, entry)
         elif name == "secrets":

@@ -195,6 +195,24 @@ class Storage:
         self._publish(bucket, Event(entry, old, False))
         return entry
 
+    def restore(self, bucket: Bucket, obj: Json) -> Entry:
+        """Store an object of another server under the version that it has there. Only before anybody watches.
+
+        Raises ValueError when that is no number.
+        """
+        raw = _encode(obj)
+        meta = _decode_head(raw).metadata
+        entry = Entry(raw, int(meta.resource_version), meta)
+        latest = max(self.version, entry.version)
+        self._persist(
+            "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?)",
+            (bucket.name, entry.key.namespace, entry.key.name, entry.version, raw),
+            latest,
+        )
+        self._publish(bucket, Event(entry, bucket.entries.get(entry.key), False))
+        self.version = max(self.version, latest)
+        return entry
+
     def delete(self, bucket: Bucket, old: Entry) -> Entry:
         """Remove an object; its last state carries the version of the delete."""
         version = self.version + 1

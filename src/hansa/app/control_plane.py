@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from hansa.app.parts import Watchdog
 from hansa.base.clock import Clock
@@ -23,6 +24,7 @@ from hansa.kube.client import Client
 from hansa.kube.errors import ConfigError
 from hansa.runtime import metrics
 from hansa.runtime.cache import Cache
+from hansa.runtime.controller import Controller
 from hansa.runtime.fleet import Fleet
 from hansa.runtime.patience import Traffic
 from hansa.runtime.recorder import Recorder
@@ -92,9 +94,20 @@ def _timeout(flag: str, text: str) -> float | None:
 
 
 class ControlPlane:
-    """Runs within `running`. Must be made within the event loop: its informers start at once."""
+    """Runs within `running`. Must be made within the event loop: its informers start at once.
 
-    def __init__(self, hub: Client, clock: Clock, connect: Connect, settings: Settings) -> None:
+    With `only_decides` it works up to the Works, on a hub without members: nothing is carried out or observed.
+    """
+
+    def __init__(
+        self,
+        hub: Client,
+        clock: Clock,
+        connect: Connect,
+        settings: Settings,
+        *,
+        only_decides: bool = False,
+    ) -> None:
         traffic = Traffic()
         self.cache = Cache(hub)
         self.fleet = Fleet()
@@ -114,15 +127,20 @@ class ControlPlane:
         )
         placer = Placer(self.cache, clock, settings.options.gates)
         self._parts: list[Part] = [
-            *pipeline.controllers(context, placer),
+            *(pipeline.deciding_controllers if only_decides else pipeline.controllers)(context, placer),
             *karmada.controllers(
                 karmada.Hub(hub, self.cache, self.recorder, clock, interpret, placer.place, settings.karmada, traffic)
             ),
             *kubefed.controllers(kubefed.Hub(hub, self.cache, self.recorder, clock)),
-            *services(service.Hub(hub, self.cache, self.fleet, self.recorder, clock)),
-            *signer.controllers(hub, self.cache, clock),
         ]
+        if not only_decides:
+            self._parts += services(service.Hub(hub, self.cache, self.fleet, self.recorder, clock))
+            self._parts += signer.controllers(hub, self.cache, clock)
         self._watchdog = Watchdog(self._parts)
+
+    @property
+    def controllers(self) -> list[Controller[Any]]:
+        return [part for part in self._parts if isinstance(part, Controller)]
 
     @property
     def ready(self) -> bool:

@@ -40,6 +40,13 @@ def say(message: str) -> None:
     click.echo(message, err=True)
 
 
+def write_json(value: Any) -> None:
+    """One document on stdout, indented."""
+    import msgspec
+
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
+
+
 def hub_options(command: F) -> F:
     """`--kubeconfig` and `--context` of the hub, with karmadactl's alias."""
     command = click.option("--context", "--karmada-context", "context", help="Context of the hub in the kubeconfig.")(

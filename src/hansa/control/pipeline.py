@@ -10,7 +10,7 @@ from hansa.api.work import ResourceBinding
 from hansa.base.names import cluster_of, execution_namespace
 from hansa.control.aggregate.reconciler import Aggregator
 from hansa.control.bindings import binding_of
-from hansa.control.cluster.controllers import cluster_controllers
+from hansa.control.cluster.controllers import cluster_controllers, cluster_keeper
 from hansa.control.clusters import Clusters
 from hansa.control.context import Context, Part
 from hansa.control.evict.reconciler import Evictor
@@ -57,6 +57,16 @@ def controllers(context: Context, placer: Placer) -> list[Part]:
         _aggregate(context),
         *([_evict(context)] if context.options.gates.enabled("GracefulEviction") else ()),
     ]
+
+
+def deciding_controllers(context: Context, placer: Placer) -> list[Part]:
+    """The pipeline up to the Works, over a hub without members: what is decided, and nothing that is carried out."""
+    add_indexes(context.cache)
+    policies = OverridePolicies(context.cache)
+    place, render = _place(context, placer), _render(context, policies)
+    for controller in (place, render):
+        context.traffic.add(controller.queue)
+    return [cluster_keeper(context), _namespaces(context, policies), place, render]
 
 
 def _place(context: Context, placer: Placer) -> Controller[Key]:

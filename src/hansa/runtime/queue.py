@@ -65,6 +65,11 @@ class Queue(Generic[K]):
     def delayed(self) -> int:
         return len(self._timers)
 
+    @property
+    def last_retry(self) -> float:
+        """Loop time at which every key that has failed will have been tried again; 0 when there is none."""
+        return max((timer.when() for key, timer in self._timers.items() if key in self._failures), default=0.0)
+
     def add(self, key: K, *, low: bool = False) -> None:
         """Have `key` worked on. A key that waits in the low lane moves up when it is added without `low`."""
         waiting_low = self._dirty.get(key)

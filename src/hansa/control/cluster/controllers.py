@@ -14,6 +14,16 @@ from hansa.runtime.controller import Controller
 from hansa.runtime.informer import Change
 
 
+def cluster_keeper(context: Context) -> Controller[Key]:
+    """Keeps the Cluster itself: finalizer, execution namespace, taints."""
+    cache = context.cache
+    clusters = cache.informer(scheme.CLUSTERS)
+    bindings = [cache.informer(resource) for resource in (scheme.RESOURCE_BINDINGS, scheme.CLUSTER_RESOURCE_BINDINGS)]
+    keeper = Controller("cluster", ClusterKeeper(context), workers=4, needs=(clusters, *bindings))
+    clusters.subscribe(lambda change: keeper.queue.add(change.item.key))
+    return keeper
+
+
 def cluster_controllers(context: Context) -> list[Part]:
     """What keeps Clusters and their members; a hub without bindings needs no more."""
     cache = context.cache
@@ -21,13 +31,10 @@ def cluster_controllers(context: Context) -> list[Part]:
     options = context.options
     members = MemberKeeper(context)
     damping = Damping(options.cluster_success_threshold_seconds, options.cluster_failure_threshold_seconds)
-    bindings = [cache.informer(resource) for resource in (scheme.RESOURCE_BINDINGS, scheme.CLUSTER_RESOURCE_BINDINGS)]
-    keeper = Controller("cluster", ClusterKeeper(context), workers=4, needs=(clusters, *bindings))
     handles = Controller("member", members, workers=2, needs=(clusters, secrets))
     observer = Controller("cluster-status", ClusterObserver(context, members, damping), workers=16, needs=(clusters,))
 
     def changed(change: Change) -> None:
-        keeper.queue.add(change.item.key)
         handles.queue.add(change.item.key)
         old, new = change.old, change.new
         if old is None or new is None or old.meta.finalizers != new.meta.finalizers:
@@ -45,4 +52,4 @@ def cluster_controllers(context: Context) -> list[Part]:
     clusters.subscribe(changed)
     secrets.subscribe(secret_changed)
     context.fleet.subscribe(member_changed)
-    return [keeper, handles, observer]
+    return [cluster_keeper(context), handles, observer]

@@ -13,6 +13,7 @@ from hansa.api.work import ResourceBinding
 from hansa.dialect.karmada.claimer import SOURCE, TemplateKey, Why, release, release_one
 from hansa.dialect.karmada.hub import Hub
 from hansa.dialect.karmada.policies import Policies, policy_resource
+from hansa.dialect.karmada.scope import is_template
 from hansa.kube.discovery import NoMatch
 from hansa.kube.errors import ApiError, NotFound, Unreachable
 from hansa.match.claim import claim_of, claim_patch
@@ -191,8 +192,11 @@ class PolicyKeeper:
             if known is None or informer is None:
                 continue
             for item in informer.store.list(policy.meta.namespace or None):
-                if policy.id in policy_ids(item) if claimed else policy.matches(Subject.of(item)):
+                if policy.id in policy_ids(item) if claimed else self._is_selected(policy, item):
                     yield known.resource, item
+
+    def _is_selected(self, policy: Policy, item: Item) -> bool:
+        return is_template(item, self.hub.options.skipped_namespaces) and policy.matches(Subject.of(item))
 
 
 def _shown(policy: Policy) -> str:

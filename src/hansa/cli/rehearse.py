@@ -1,0 +1,222 @@
+"""What commands that rehearse share: where the federation comes from, how its control plane is set, how plans look."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from hansa.cli import session
+from hansa.kube.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from hansa.app.control_plane import Settings
+    from hansa.foresight.plan import BindingChange, HubChange, MemberChange, Move, Plan
+    from hansa.foresight.snapshot import Snapshot
+    from hansa.foresight.veil import Veil
+
+F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+
+_OPTIONS = (
+    click.option("--hub", "live", is_flag=True, help="Start from the hub as it is now (default)."),
+    click.option(
+        "--snapshot",
+        "file",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        help="Start from a file of `hansa snapshot`, without any cluster.",
+    ),
+    click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True),
+    click.option("--feature-gates", default="", help="As `hansa run` has them."),
+    click.option("--scheduler-name", default="default-scheduler", show_default=True, help="As `hansa run` has it."),
+    click.option("--skipped-propagating-apis", default="", help="As `hansa run` has them."),
+    click.option(
+        "--skipped-propagating-namespaces", default="kube-.*", show_default=True, help="As `hansa run` has them."
+    ),
+)
+_STYLES = {
+    "deleted": ("-", "red"),
+    "replaced": ("-/+", "red"),
+    "waiting": ("-", "red"),
+    "created": ("+", "green"),
+    "configured": ("~", "yellow"),
+    "changed": ("~", "yellow"),
+}
+_SAID = {
+    "replaced": "deleted, then made again",
+    "waiting": "deleted as soon as the cluster can be reached",
+    "released": "stays in the cluster, and is nobody's any more",
+    "abandoned": "stays in the cluster, which has left",
+    "relabelled": "only Hansa's own labels and annotations",
+}
+
+
+def options(command: F) -> F:
+    command = session.hub_options(command)
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def settings(gates: str, scheduler: str, apis: str, namespaces: str) -> Settings:
+    """Raises ConfigError, which names the flag."""
+    from hansa.app.control_plane import Settings
+
+    return Settings.of(
+        gates=gates, scheduler=scheduler, skipped_apis=apis, skipped_namespaces=namespaces, eviction_timeout=""
+    )
+
+
+def base(kubeconfig: Path | None, context: str | None, file: Path | None, live: bool, veil: Veil) -> Snapshot:
+    """The federation to start from. Ends the program when it cannot be had."""
+    if file is not None and live:
+        session.fail("--hub and --snapshot exclude each other")
+    if file is not None:
+        from hansa.foresight.snapshot import read
+
+        with file.open("rb") as lines:
+            return expected(lambda: read(lines, str(file)))
+    return session.run(_captured(kubeconfig, context, veil))
+
+
+def namespace_of(kubeconfig: Path | None, context: str | None) -> str:
+    """What kubectl takes for objects that name none."""
+    from hansa.kube import config
+
+    return config.load(kubeconfig, context).namespace
+
+
+async def _captured(kubeconfig: Path | None, context: str | None, veil: Veil) -> Snapshot:
+    from hansa.app.connect import connected
+    from hansa.foresight.capture import capture
+    from hansa.runtime.clock import SystemClock
+
+    async with connected(kubeconfig, context) as hub:
+        return await capture(hub, SystemClock(), veil)
+
+
+def expected(work: Callable[[], T]) -> T:
+    """Call; an expected failure ends the program with one line. What a rehearsed control plane logs is no news."""
+    logging.disable(logging.CRITICAL)
+    try:
+        return work()
+    except ConfigError as error:
+        session.fail(str(error))
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+# -- how a plan looks -------------------------------------------------------------------------------------------------
+
+
+def show(lines: Sequence[Text]) -> None:
+    from rich.console import Console
+
+    console = Console(soft_wrap=True, highlight=False)
+    for line in lines:
+        console.print(line)
+
+
+def plan_lines(plan: Plan) -> list[Text]:
+    """Deletions first."""
+    from rich.text import Text
+
+    if plan.empty:
+        found = [Text("No changes.")]
+    else:
+        found = [*_section("Deletes", _deletes(plan), "red")]
+        found += _section("On the hub", (_hub(each) for each in plan.hub if each.action not in ("deleted",)))
+        found += _section("Where it goes", (line for each in plan.bindings for line in _binding(each)))
+        rest = (each for each in plan.members if each not in plan.destroyed)
+        found += _section("In members", (line for each in rest for line in _member(each)))
+    found += _section("The control plane warns", (Text(f"  ! {problem}", "yellow") for problem in plan.problems))
+    found += _section("Note", (Text(f"  {note}") for note in plan.notes))
+    return [*found, Text(""), Text(summary(plan), "red" if plan.deletes else "")]
+
+
+def summary(plan: Plan) -> str:
+    made = sum(change.action == "created" for change in plan.members)
+    changed = sum(change.action == "changed" for change in plan.members)
+    named = sum(change.action == "deleted" for change in plan.hub)
+    return (
+        f"In members: {len(plan.destroyed)} to delete, {changed} to change, {made} to create."
+        f" On the hub: {named} to delete."
+    )
+
+
+def _section(title: str, lines: Iterator[Text], style: str = "") -> list[Text]:
+    from rich.text import Text
+
+    found = list(lines)
+    return [Text(f"{title}:", f"bold {style}".strip()), *found] if found else []
+
+
+def _deletes(plan: Plan) -> Iterator[Text]:
+    for change in plan.destroyed:
+        yield from _member(change)
+    for change in plan.hub:
+        if change.action == "deleted":
+            yield _hub(change)
+
+
+def _hub(change: HubChange) -> Text:
+    from rich.text import Text
+
+    sign, style = _STYLES.get(change.action, (" ", ""))
+    why = "" if change.named else "  goes with it"
+    said = f"  ({change.action})" if change.action in ("unchanged", "not found") else ""
+    where = "hub  " if change.action == "deleted" else ""
+    return Text(f"  {sign} {where}{change.kind} {_key(change.namespace, change.name)}{said}{why}", style)
+
+
+def _member(change: MemberChange) -> Iterator[Text]:
+    from rich.text import Text
+
+    sign, style = _STYLES.get(change.action, ("~", ""))
+    said = f"  ({_SAID[change.action]})" if change.action in _SAID else ""
+    held = "  (held back: dispatching is suspended)" if change.held else ""
+    what = f"{change.kind} {_key(change.namespace, change.name)}"
+    yield Text(f"  {sign} {change.cluster}  {what}{said}{held}", style)
+    for field in change.fields:
+        yield Text(f"      {field.path}: {_value(field.before)} → {_value(field.after)}")
+
+
+def _binding(change: BindingChange) -> Iterator[Text]:
+    from rich.text import Text
+
+    sign, style = _STYLES[change.action]
+    yield Text(f"  {sign} {change.template}", style)
+    width = max((len(move.cluster) for move in change.moves), default=0)
+    for move in change.moves:
+        yield Text(f"      {move.cluster:<{width}}  {_moved(move)}", "red" if move.after is None else "")
+    if change.or_moves:
+        other = ", ".join(f"{move.cluster} {_moved(move)}" for move in change.or_moves)
+        yield Text(f"      or {other}: a tie, which the identity decides that the hub gives to the new object")
+    if change.refused:
+        yield Text(f"      not placed: {change.refused}", "yellow")
+
+
+def _moved(move: Move) -> str:
+    if move.before is None:
+        return f"+ {move.after} replicas" if move.after else "+"
+    if move.after is None:
+        return f"- {move.before} replicas" if move.before else "-"
+    return f"{move.before} → {move.after} replicas"
+
+
+def _value(value: Any) -> str:
+    import msgspec
+
+    if value is None:
+        return "(none)"
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return text if len(text) <= 100 else text[:97] + "..."
+
+
+def _key(namespace: str, name: str) -> str:
+    return f"{namespace}/{name}" if namespace else name

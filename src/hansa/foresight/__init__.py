@@ -1,0 +1,1 @@
+"""What would happen, and why is it as it is? Nothing here changes a federation."""
