@@ -20,6 +20,7 @@ from hansa.base.names import execution_namespace
 from hansa.control import pipeline
 from hansa.control.context import Context, Options
 from hansa.control.interpreter import Interpreter
+from hansa.control.place.estimators import Estimator
 from hansa.control.place.placer import Placer
 from hansa.dialect import karmada, kubefed
 from hansa.interpret.convention.karmada import KARMADA
@@ -137,8 +138,10 @@ class ControlPlane:
             traffic=traffic,
             conventions={KARMADA.name: KARMADA, KUBEFED.name: KUBEFED},
         )
-        placer = Placer(self.cache, federation.clock, Gates())
-        hub = karmada.Hub(client, self.cache, self.recorder, federation.clock, interpret, placer.place, traffic=traffic)
+        placer = Placer(self.cache, federation.clock, Gates(), estimators=federation.estimators)
+        hub = karmada.Hub(
+            client, self.cache, self.recorder, federation.clock, interpret, placer.at_birth, traffic=traffic
+        )
         self.parts = [*pipeline.controllers(context, placer), *karmada.controllers(hub)]
         self.parts += signer.controllers(client, self.cache, federation.clock)
         if federation.speaks_kubefed:
@@ -199,6 +202,8 @@ class Federation:
         self.speaks_kubefed = speaks_kubefed
         self.serves_services = serves_services
         self.servers = servers
+        self.estimators: list[Estimator] = []
+        """Asked by every control plane of this federation; tests add theirs."""
         self.clients = {name: Client(Wire(name, server), qps=0) for name, server in servers.items()}
         self.hub = self.clients["hub"]
         self._cut: set[str] = set()

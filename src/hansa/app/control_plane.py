@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hansa.app.parts import Watchdog
+from hansa.app.plugins import scheduler_plugins
 from hansa.base.clock import Clock
 from hansa.base.duration import parse_duration
 from hansa.base.gates import Gates
@@ -28,6 +29,7 @@ from hansa.runtime.controller import Controller
 from hansa.runtime.fleet import Fleet
 from hansa.runtime.patience import Traffic
 from hansa.runtime.recorder import Recorder
+from hansa.schedule.plugin import Plugins
 from hansa.service import hub as service
 from hansa.service.controllers import controllers as services
 from hansa.service.identity import signer
@@ -41,10 +43,23 @@ class Settings:
 
     options: Options = Options()
     skipped_apis: tuple[str, ...] = ()
+    plugins: Plugins | None = None
+    """Of the scheduler; None: ours and those that are installed."""
+    keeps_empty: bool = False
+    """Whether clusters that get no replicas of a divided workload are targets too."""
 
     @classmethod
     def of(
-        cls, *, gates: str, scheduler: str, skipped_apis: str, skipped_namespaces: str, eviction_timeout: str
+        cls,
+        *,
+        gates: str,
+        scheduler: str,
+        skipped_apis: str,
+        skipped_namespaces: str,
+        eviction_timeout: str,
+        plugins: str = "*",
+        no_fit_clears: bool = False,
+        keeps_empty: bool = False,
     ) -> Settings:
         """From what the command line says. Raises ConfigError, which names the flag."""
         try:
@@ -67,8 +82,9 @@ class Settings:
             skipped_namespaces=patterns,
             gates=switched,
             eviction_limit_seconds=_timeout("--graceful-eviction-timeout", eviction_timeout),
+            no_fit_clears=no_fit_clears,
         )
-        return cls(options, kinds)
+        return cls(options, kinds, scheduler_plugins(plugins), keeps_empty)
 
     @property
     def karmada(self) -> karmada.Options:
@@ -125,11 +141,19 @@ class ControlPlane:
             traffic=traffic,
             conventions={convention.name: convention for convention in (KARMADA, KUBEFED)},
         )
-        placer = Placer(self.cache, clock, settings.options.gates)
+        placer = Placer(
+            self.cache,
+            clock,
+            settings.options.gates,
+            plugins=settings.plugins or scheduler_plugins(),
+            keeps_empty=settings.keeps_empty,
+        )
         self._parts: list[Part] = [
             *(pipeline.deciding_controllers if only_decides else pipeline.controllers)(context, placer),
             *karmada.controllers(
-                karmada.Hub(hub, self.cache, self.recorder, clock, interpret, placer.place, settings.karmada, traffic)
+                karmada.Hub(
+                    hub, self.cache, self.recorder, clock, interpret, placer.at_birth, settings.karmada, traffic
+                )
             ),
             *kubefed.controllers(kubefed.Hub(hub, self.cache, self.recorder, clock)),
         ]

@@ -36,6 +36,20 @@ from hansa.cli import session
     help="What runs in a cluster that is left goes after this even without a healthy replacement (Karmada: 10m);"
     " default: never.",
 )
+@click.option(
+    "--plugins", default="*", show_default=True, help="Of the scheduler: * all, NAME this one, -NAME not; with commas."
+)
+@click.option(
+    "--clear-clusters-without-fit",
+    is_flag=True,
+    help="A template that no cluster fits leaves its clusters even where something is broken, as in Karmada;"
+    " default: the last placement stays.",
+)
+@click.option(
+    "--enable-empty-workload-propagation",
+    is_flag=True,
+    help="Divided workloads also go to clusters that get no replicas.",
+)
 @click.option("--leader-elect/--no-leader-elect", default=True, show_default=True, help="Work only as the leader.")
 @click.option("--log-format", type=click.Choice(["console", "json"]), default="console", show_default=True)
 def command(
@@ -54,6 +68,9 @@ def command(
     skipped_propagating_apis: str,
     skipped_propagating_namespaces: str,
     graceful_eviction_timeout: str,
+    plugins: str,
+    clear_clusters_without_fit: bool,
+    enable_empty_workload_propagation: bool,
 ) -> None:
     """Run the control plane against a hub, in the foreground.
 
@@ -70,6 +87,9 @@ def command(
             skipped_apis=skipped_propagating_apis,
             skipped_namespaces=skipped_propagating_namespaces,
             eviction_timeout=graceful_eviction_timeout,
+            plugins=plugins,
+            no_fit_clears=clear_clusters_without_fit,
+            keeps_empty=enable_empty_workload_propagation,
         )
         options = RunOptions(
             kubeconfig,

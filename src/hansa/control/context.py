@@ -39,6 +39,8 @@ class Options:
     skipped_namespaces: tuple[str, ...] = ("kube-.*",)
     """Regular expressions that a namespace's whole name is held against."""
     gates: Gates = Gates()
+    no_fit_clears: bool = False
+    """Whether a binding that no cluster fits loses its clusters even where something is broken, as in Karmada."""
     eviction_limit_seconds: float | None = None
     """How long what runs in a cluster that is being left stays without a healthy replacement; None: until there is one.
     Karmada's is 600."""

@@ -32,6 +32,7 @@ from hansa.control.watches import Watches
 from hansa.runtime.controller import Controller
 from hansa.runtime.informer import Change
 from hansa.runtime.patience import Patience
+from hansa.runtime.queue import Queue
 from hansa.runtime.store import Store
 
 BINDINGS = (scheme.RESOURCE_BINDINGS, scheme.CLUSTER_RESOURCE_BINDINGS)
@@ -72,13 +73,19 @@ def deciding_controllers(context: Context, placer: Placer) -> list[Part]:
 def _place(context: Context, placer: Placer) -> Controller[Key]:
     scheduler = Scheduler(context, placer)
     bindings = [context.cache.informer(resource) for resource in BINDINGS]
-    controller = Controller("place", scheduler, workers=4, needs=(placer.clusters, *bindings))
+    priority = scheduler.priority if context.options.gates.enabled("PriorityBasedScheduling") else None
+    queue = Queue[Key]("place", priority=priority)
+    placer.waiting = lambda: queue.top_priority
+    controller = Controller("place", scheduler, workers=4, queue=queue, needs=(placer.clusters, *bindings))
     patience = Patience(controller.queue, context.traffic, context.options.report_delay_seconds)
 
     def changed(change: Change) -> None:
         old, new = change.old, change.new
+        if old is not None:
+            for key in placer.groups.freed(old, new):
+                queue.add(key, low=True)
         if new is None:
-            scheduler.written.pop(change.item.key, None)
+            scheduler.forget(change.item.key)
         elif old is None and not change.initial and names.APPLIED_PLACEMENT_ANNOTATION in new.annotations:
             # born with its clusters: all that is left is to say so
             patience.add(new.key)
@@ -86,10 +93,8 @@ def _place(context: Context, placer: Placer) -> Controller[Key]:
             controller.queue.add(new.key, low=change.initial)
 
     def cluster_changed(change: Change) -> None:
-        if change.new is None:
-            return
         old = change.old.as_(Cluster) if change.old is not None else None
-        new = change.new.as_(Cluster)
+        new = change.new.as_(Cluster) if change.new is not None else None
         loud = concerns_placement(old, new)
         if change.initial or not (loud or opens_ways(old, new)):
             return

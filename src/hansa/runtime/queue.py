@@ -3,7 +3,8 @@
 A key that is added while it is being worked on waits until that is done, so no change is lost and no two workers meet
 on one object. Keys have two lanes; the low one is served when the high one is empty, and one time in eight regardless,
 so that it never starves. Within a lane groups (clusters, say) take turns, and no group has more than its limit of
-workers, so that one dead member cannot keep all of them waiting.
+workers, so that one dead member cannot keep all of them waiting. Keys may have priorities: the highest that waits is
+served first, whatever its lane; a key keeps the priority that it had when it began to wait.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Hashable
+from heapq import heappop, heappush
+from itertools import count
 from typing import Generic, TypeVar
 
 from hansa.runtime import metrics
@@ -26,6 +29,7 @@ class Queue(Generic[K]):
     """A work queue. Must be used within one event loop.
 
     `group` tells which keys belong together; `group_limit` is how many keys of one group are worked on at a time.
+    `priority` is asked when a key begins to wait; without it all are equal, and the order is that of their coming.
     """
 
     def __init__(
@@ -36,12 +40,14 @@ class Queue(Generic[K]):
         last_backoff_seconds: float = LAST_BACKOFF_SECONDS,
         group: Callable[[K], Hashable] | None = None,
         group_limit: int | None = None,
+        priority: Callable[[K], int] | None = None,
     ) -> None:
         self.name = name
         self._first = first_backoff_seconds
         self._last = last_backoff_seconds
         self._group = group
         self._limit = group_limit if group is not None else None
+        self._priority = priority
         self._lanes: tuple[_Lane[K], _Lane[K]] = (_Lane(), _Lane())
         self._dirty: dict[K, bool] = {}  # waiting, or to be done again; the value: only in the low lane
         self._processing: set[K] = set()
@@ -60,6 +66,12 @@ class Queue(Generic[K]):
     def idle(self) -> bool:
         """Nothing waits and nothing is being worked on; delayed keys do not count."""
         return not self._dirty and not self._processing
+
+    @property
+    def top_priority(self) -> int | None:
+        """The highest of the keys that wait; None when none does."""
+        tops = [top for lane in self._lanes if (top := lane.top) is not None]
+        return max(tops, default=None) if self._dirty else None
 
     @property
     def delayed(self) -> int:
@@ -158,25 +170,31 @@ class Queue(Generic[K]):
         return self._group(key) if self._group is not None else None
 
     def _push(self, key: K, low: bool) -> None:
-        self._lanes[low].push(self._group_of(key), key)
+        priority = self._priority(key) if self._priority is not None else 0
+        self._lanes[low].push(self._group_of(key), key, priority)
         self._wake()
 
     def _pop(self) -> K | None:
         self._turn += 1
         order = (1, 0) if self._turn % LOW_LANE_EVERY == 0 else (0, 1)
-        for number in order:
-            lane = self._lanes[number]
-            while (entry := lane.pop()) is not None:
-                group, key = entry
-                # an entry is stale when its key moved to the other lane, or was taken from there
-                if key in self._processing or self._dirty.get(key) is not bool(number):
-                    continue
-                del self._dirty[key]
-                self._processing.add(key)
-                if self._limit is not None:
-                    self._take(group, self._limit)
-                return key
+        while (number := self._next_lane(order)) is not None:
+            group, key = self._lanes[number].pop()
+            # an entry is stale when its key moved to the other lane, or was taken from there
+            if key in self._processing or self._dirty.get(key) is not bool(number):
+                continue
+            del self._dirty[key]
+            self._processing.add(key)
+            if self._limit is not None:
+                self._take(group, self._limit)
+            return key
         return None
+
+    def _next_lane(self, order: tuple[int, int]) -> int | None:
+        """The lane with the highest priority, of equal ones the first in `order`; None when nothing can be served."""
+        first, second = (self._lanes[number].top for number in order)
+        if first is None:
+            return None if second is None else order[1]
+        return order[1] if second is not None and second > first else order[0]
 
     def _take(self, group: Hashable, limit: int) -> None:
         self._busy[group] += 1
@@ -208,29 +226,37 @@ class _Lane(Generic[K]):
     """Waiting keys by group; groups take turns. A parked group keeps its keys but gets no turn."""
 
     def __init__(self) -> None:
-        self._ring: OrderedDict[Hashable, deque[K]] = OrderedDict()
-        self._parked: dict[Hashable, deque[K]] = {}
+        # by group a heap of (-priority, number, key): of equal priority the first that came is first
+        self._ring: OrderedDict[Hashable, list[tuple[int, int, K]]] = OrderedDict()
+        self._parked: dict[Hashable, list[tuple[int, int, K]]] = {}
+        self._numbers = count()
 
-    def push(self, group: Hashable, key: K) -> None:
+    @property
+    def top(self) -> int | None:
+        """Priority of what `pop` would return; None when it would not."""
+        for waiting in self._ring.values():
+            return -waiting[0][0]
+        return None
+
+    def push(self, group: Hashable, key: K, priority: int) -> None:
         waiting = self._parked.get(group)
         if waiting is None:
             waiting = self._ring.get(group)
         if waiting is None:
-            waiting = self._ring[group] = deque()
-        waiting.append(key)
+            waiting = self._ring[group] = []
+        heappush(waiting, (-priority, next(self._numbers), key))
 
-    def pop(self) -> tuple[Hashable, K] | None:
-        for group, waiting in self._ring.items():
-            key = waiting.popleft()
-            if waiting:
-                self._ring.move_to_end(group)
-            else:
-                del self._ring[group]
-            return group, key
-        return None
+    def pop(self) -> tuple[Hashable, K]:
+        group, waiting = next(iter(self._ring.items()))
+        _, _, key = heappop(waiting)
+        if waiting:
+            self._ring.move_to_end(group)
+        else:
+            del self._ring[group]
+        return group, key
 
     def park(self, group: Hashable) -> None:
-        self._parked[group] = self._ring.pop(group, None) or deque()
+        self._parked[group] = self._ring.pop(group, None) or []
 
     def unpark(self, group: Hashable) -> bool:
         """Give the group turns again, if it had none; whether it has keys that wait."""

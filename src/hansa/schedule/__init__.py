@@ -7,7 +7,9 @@ scheduler with its in-tree plugins; what it does not take over from there is sai
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
+from hansa.schedule.advice import advice
 from hansa.schedule.assign import assign
 from hansa.schedule.outcome import Fit, Outcome, Unfit, fit_error
 from hansa.schedule.request import Request
@@ -15,7 +17,7 @@ from hansa.schedule.select import select
 from hansa.schedule.snapshot import Snapshot
 from hansa.schedule.survey import Memory, Survey, survey
 
-__all__ = ["Fit", "Memory", "Outcome", "Request", "Snapshot", "Surveyor", "Unfit", "schedule"]
+__all__ = ["Fit", "Memory", "Outcome", "Request", "Snapshot", "Surveyor", "Unfit", "in_question", "schedule"]
 
 Surveyor = Callable[[Request, Snapshot], Survey]
 """Filters and ranks: `survey`, or the same with a memory, which many decisions share."""
@@ -26,10 +28,15 @@ def schedule(request: Request, snapshot: Snapshot, look: Surveyor = survey) -> O
 
     Raises PluginError when a plug-in fails.
     """
+    outcome = _try_terms(request, snapshot, look)
+    return replace(outcome, advice=advice(request, snapshot, outcome)) if isinstance(outcome, Unfit) else outcome
+
+
+def _try_terms(request: Request, snapshot: Snapshot, look: Surveyor) -> Outcome:
     terms = request.terms
     if not terms:
         return _attempt(request, snapshot, look)
-    start = 0 if request.fresh else next((i for i, term in enumerate(terms) if term == request.affinity_name), 0)
+    start = _first_term(request)
     unfits: list[Unfit] = []
     failures: list[str] = []
     for index in range(start, len(terms)):
@@ -41,6 +48,19 @@ def schedule(request: Request, snapshot: Snapshot, look: Surveyor = survey) -> O
     first = unfits[0]
     clears = all(unfit.clears for unfit in unfits)
     return Unfit(first.reason, first.message, first.diagnosis, clears=clears, attempts=tuple(failures))
+
+
+def in_question(request: Request, snapshot: Snapshot, look: Surveyor = survey) -> list[str]:
+    """Names of the clusters that a decision may choose from, whichever of its affinity terms it comes to."""
+    attempts = [request.with_term(term) for term in request.terms[_first_term(request) :]] or [request]
+    found = (candidate.name for attempt in attempts for candidate in look(attempt, snapshot).found)
+    return list(dict.fromkeys(found))
+
+
+def _first_term(request: Request) -> int:
+    """The one in use, unless rescheduling was asked for."""
+    terms = request.terms
+    return terms.index(request.affinity_name) if not request.fresh and request.affinity_name in terms else 0
 
 
 def _attempt(request: Request, snapshot: Snapshot, look: Surveyor) -> Outcome:

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from hansa.api.work import TargetCluster
 
-Reason = Literal["NoClusterFit", "Unschedulable", "SchedulerError"]
+Reason = Literal["NoClusterFit", "Unschedulable", "SchedulerError", "QuotaExceeded"]
 
 
 class Refusal(NamedTuple):
@@ -40,6 +40,13 @@ class Unfit:
     clears: bool = False
     """Whether the placement so far is to go: that nothing qualifies is what somebody wants, and nothing is broken."""
     attempts: tuple[str, ...] = ()
+    advice: str = ""
+    """The way out, where one is known."""
+
+    @property
+    def told(self) -> str:
+        """The message with the way out, for condition and Event."""
+        return f"{self.message} {self.advice}".rstrip()
 
 
 Outcome = Fit | Unfit

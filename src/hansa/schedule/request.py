@@ -36,6 +36,9 @@ class Peers(NamedTuple):
     apart: frozenset[str] = frozenset()
 
 
+_ALONE = Peers()
+
+
 @dataclass(frozen=True)
 class Request:
     """`current` are the replicas by cluster that the binding has now; `uid` of the template breaks ties."""
@@ -54,7 +57,7 @@ class Request:
     """Of the affinity term that is in use, or is being tried."""
     fresh: bool = False
     """Rescheduling was asked for: what is there now does not bind."""
-    peers: Peers = Peers()
+    peers: Peers = _ALONE
     assumed: Mapping[str, Load] = field(default_factory=dict[str, Load])
     """What is on its way to clusters, and not in their status yet."""
     estimates: tuple[Mapping[str, int], ...] = ()
@@ -67,8 +70,11 @@ class Request:
         cls,
         spec: BindingSpec,
         status: BindingStatus,
-        peers: Peers | None = None,
+        *,
+        peers: Peers = _ALONE,
         assumed: Mapping[str, Load] | None = None,
+        estimates: tuple[Mapping[str, int], ...] = (),
+        keeps_empty: bool = False,
     ) -> Request:
         """Raises ValueError for a binding without placement."""
         if spec.placement is None:
@@ -86,8 +92,10 @@ class Request:
             uid=spec.resource.uid,
             affinity_name=status.scheduler_observed_affinity_name if spec.placement.cluster_affinities else "",
             fresh=reschedule_asked(spec, status),
-            peers=peers or Peers(),
+            peers=peers,
             assumed=assumed or {},
+            estimates=estimates,
+            keeps_empty=keeps_empty,
         )
 
     @property

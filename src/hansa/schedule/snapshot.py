@@ -17,7 +17,7 @@ _ANSWERS = 512
 class ClusterInfo:
     """One cluster with what decisions ask for prepared. Two are the same only if they are one."""
 
-    __slots__ = ("_answers", "_kinds", "_models", "_room", "cluster", "deleting", "name", "region")
+    __slots__ = ("_answers", "_crowded", "_kinds", "_models", "_room", "cluster", "deleting", "name", "region")
 
     def __init__(self, cluster: Cluster, *, models: bool = True) -> None:
         """`models` says whether resource models count (gate CustomizedClusterResourceModeling)."""
@@ -27,6 +27,7 @@ class ClusterInfo:
         self.region = cluster.spec.region
         self._models = models
         self._answers: dict[Question, int] = {}
+        self._crowded: dict[Question, tuple[Load, int]] = {}
         self._kinds: frozenset[tuple[str, str]] | None = None
         self._room: Room | None = None
 
@@ -49,15 +50,20 @@ class ClusterInfo:
         return self._room
 
     def allocatable(self, question: Question, assumed: Load = ()) -> int:
-        """How many more find room. Asked once for all bindings that ask for the same."""
+        """How many more find room. Asked once for all bindings that ask for the same, beside the same load."""
         if assumed:
-            return self._ask(question, assumed)
-        known = self._answers.get(question)
-        if known is None:
+            known = self._crowded.get(question)
+            if known is None or known[0] is not assumed:
+                if len(self._crowded) >= _ANSWERS:
+                    self._crowded.clear()
+                known = self._crowded[question] = (assumed, self._ask(question, assumed))
+            return known[1]
+        found = self._answers.get(question)
+        if found is None:
             if len(self._answers) >= _ANSWERS:
                 self._answers.clear()
-            known = self._answers[question] = self._ask(question, ())
-        return known
+            found = self._answers[question] = self._ask(question, ())
+        return found
 
     def _ask(self, question: Question, assumed: Load) -> int:
         room = self.room

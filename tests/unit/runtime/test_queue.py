@@ -109,3 +109,25 @@ async def test_depth_is_a_metric() -> None:
     queue: Queue[str] = Queue("test-depth")
     queue.add("a")
     assert REGISTRY.get_sample_value("hansa_queue_depth", {"queue": "test-depth"}) == 1
+
+
+async def test_the_highest_priority_is_served_first_whatever_its_lane() -> None:
+    priorities = {"late": -1, "high": 5, "higher": 9}
+    queue: Queue[str] = Queue(priority=lambda key: priorities.get(key, 0))
+    assert queue.top_priority is None
+    for key in ("late", "a", "high", "b"):
+        queue.add(key)
+    queue.add("higher", low=True)
+    assert queue.top_priority == 9
+    assert await take(queue, 5) == ["higher", "high", "a", "b", "late"]
+    assert queue.top_priority is None
+
+
+async def test_a_key_keeps_the_priority_with_which_it_began_to_wait() -> None:
+    priorities = {"a": 1, "b": 2}
+    queue: Queue[str] = Queue(priority=lambda key: priorities[key])
+    queue.add("a")
+    queue.add("b")
+    priorities["a"] = 3
+    queue.add("a")
+    assert await take(queue, 2) == ["b", "a"]

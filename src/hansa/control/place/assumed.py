@@ -32,6 +32,8 @@ class Assumed:
         self._clock = clock
         self._entries: dict[Key, _Entry] = {}  # in the order of their coming
         self._totals: dict[str, Counter[Demand]] = {}
+        self._loads: dict[str, Load] = {}
+        """The totals as they are handed out: the same value as long as nothing changes."""
 
     def add(self, spec: BindingSpec, targets: Sequence[TargetCluster]) -> None:
         """Take the place of what was assumed of this binding before."""
@@ -64,14 +66,26 @@ class Assumed:
     def knows(self, key: Key) -> bool:
         return key in self._entries
 
-    def loads(self) -> Mapping[str, Load]:
-        """By cluster."""
+    def loads(self, spec: BindingSpec) -> Mapping[str, Load]:
+        """By cluster, for a decision on `spec`: of its own only what it is known to have, not what was decided and may
+        never have been written."""
         now = self._clock.monotonic()
-        for key, entry in list(self._entries.items()):
+        while self._entries:
+            key, entry = next(iter(self._entries.items()))
             if now - entry.since < LIFETIME_SECONDS:
                 break
             self.drop(key)
-        return {name: tuple(counter.items()) for name, counter in self._totals.items()}
+        found = dict(self._loads)
+        own = self._entries.get(key_of(spec))
+        if own is not None:
+            held = {target.name: load_of(spec, target) for target in spec.clusters or ()}
+            for name, load in own.clusters.items():
+                if load != held.get(name):
+                    left = Counter(self._totals[name])
+                    left.subtract(dict(load))
+                    left.update(dict(held.get(name, ())))
+                    found[name] = tuple((demand, count) for demand, count in left.items() if count > 0)
+        return found
 
     def _count(self, name: str, load: Load, sign: int) -> None:
         counter = self._totals.setdefault(name, Counter())
@@ -79,8 +93,11 @@ class Assumed:
             counter[demand] += sign * count
             if counter[demand] <= 0:
                 del counter[demand]
-        if not counter:
+        if counter:
+            self._loads[name] = tuple(counter.items())
+        else:
             del self._totals[name]
+            self._loads.pop(name, None)
 
 
 def key_of(spec: BindingSpec) -> Key:

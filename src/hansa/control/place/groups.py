@@ -17,8 +17,13 @@ from hansa.schedule.request import Peers
 _INDEX = "workload group"
 
 
+class _Named(msgspec.Struct):
+    name: str = ""
+
+
 class _Spec(msgspec.Struct, rename="camel"):
     workload_affinity_groups: WorkloadAffinityGroups | None = None
+    clusters: list[_Named] | None = None
 
 
 class _Grouped(msgspec.Struct):
@@ -61,6 +66,16 @@ class Groups:
         together = self._clusters(values.get("together"), own)
         apart = self._clusters(values.get("apart"), own)
         return Peers(tuple(together), frozenset().union(*apart))
+
+    def freed(self, old: Item, new: Item | None) -> Iterable[Key]:
+        """Bindings of the same groups that are nowhere, if what others have of the groups may have changed."""
+        values = set(_of_item(old))
+        if not values or (new is not None and _decode(new.raw) == _decode(old.raw)):
+            return
+        for value in values:
+            for item in self._store.by(_INDEX, value):
+                if item.key != old.key and not _decode(item.raw).spec.clusters:
+                    yield item.key
 
     def _clusters(self, value: str | None, own: Key) -> list[frozenset[str]]:
         """Of each other binding of the group that has any."""

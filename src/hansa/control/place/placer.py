@@ -2,46 +2,96 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+
 from hansa.api import scheme
 from hansa.api.cluster import Cluster
 from hansa.api.work import BindingSpec, BindingStatus, ResourceBinding
 from hansa.base.clock import Clock
 from hansa.base.gates import Gates
+from hansa.control.place import estimators
 from hansa.control.place.assumed import Assumed
+from hansa.control.place.estimators import Estimator
 from hansa.control.place.groups import Groups
 from hansa.runtime.cache import Cache
 from hansa.runtime.informer import Change, Informer
-from hansa.schedule import Fit, Memory, Outcome, Request, Snapshot, schedule
-from hansa.schedule.plugin import Plugins
+from hansa.schedule import Fit, Memory, Outcome, Request, Snapshot, Unfit, in_question, schedule
+from hansa.schedule.plugin import PluginError, Plugins
 from hansa.schedule.survey import IN_TREE
+
+Estimates = tuple[Mapping[str, int], ...]
 
 
 class Placer:
-    """The place port: `place` is what dialects are handed."""
+    """`at_birth` is the place port that dialects are handed, `place` is the scheduler's.
 
-    def __init__(self, cache: Cache, clock: Clock, gates: Gates, plugins: Plugins = IN_TREE) -> None:
+    `waiting` tells the highest priority among the bindings that wait for the scheduler, None when none does.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        clock: Clock,
+        gates: Gates,
+        *,
+        plugins: Plugins = IN_TREE,
+        estimators: Sequence[Estimator] = (),
+        keeps_empty: bool = False,
+    ) -> None:
         self.clusters: Informer = cache.informer(scheme.CLUSTERS)
         self.groups = Groups(cache)
-        self._assumed = Assumed(clock) if gates.enabled("SchedulingOvercommitProtection") else None
-        cache.informer(scheme.RESOURCE_BINDINGS).subscribe(self._binding_changed)
-        self._memory = Memory(plugins)
+        self.waiting: Callable[[], int | None] = lambda: None
         self.snapshot = Snapshot.of([], models=gates.enabled("CustomizedClusterResourceModeling"))
+        self._assumed = Assumed(clock) if gates.enabled("SchedulingOvercommitProtection") else None
+        self._memory = Memory(plugins)
+        self._estimators = estimators
+        self._keeps_empty = keeps_empty
+        cache.informer(scheme.RESOURCE_BINDINGS).subscribe(self._binding_changed)
         self.clusters.subscribe(self._changed)
 
-    def decide(self, spec: BindingSpec, status: BindingStatus) -> Outcome | None:
-        """None while the clusters are not known: that is not the same as none. Raises ValueError without placement."""
+    def asks(self, spec: BindingSpec) -> bool:
+        """Whether there is somebody to ask how much room clusters have for the binding."""
+        return bool(self._estimators) and (spec.replicas > 0 or bool(spec.components))
+
+    async def estimates(self, spec: BindingSpec, status: BindingStatus) -> Estimates:
+        """What estimators say of the clusters that the decision may be about."""
+        request = self._request(spec, status, ())
+        clusters = in_question(request, self.snapshot, self._memory.survey)
+        return await estimators.ask(self._estimators, spec, clusters, request.assumed) if clusters else ()
+
+    def place(self, spec: BindingSpec, status: BindingStatus, estimates: Estimates = ()) -> Outcome | None:
+        """Decide, and have the next decisions reckon with it.
+
+        None while the clusters are not known: that is not the same as none. Raises ValueError without placement.
+        """
         if not self.clusters.synced:
             return None
-        assumed = self._assumed.loads() if self._assumed is not None and spec.is_workload else None
-        request = Request.of(spec, status, self.groups.peers(spec), assumed)
-        return schedule(request, self.snapshot, self._memory.survey)
-
-    def place(self, spec: BindingSpec, status: BindingStatus) -> Outcome | None:
-        """`decide`, and have the next decisions reckon with it."""
-        outcome = self.decide(spec, status)
+        request = self._request(spec, status, estimates)
+        try:
+            outcome = schedule(request, self.snapshot, self._memory.survey)
+        except PluginError as error:
+            return Unfit("SchedulerError", str(error))
         if isinstance(outcome, Fit) and self._assumed is not None and spec.resource.namespace:
             self._assumed.add(spec, outcome.targets)
         return outcome
+
+    def at_birth(self, spec: BindingSpec, status: BindingStatus) -> Outcome | None:
+        """`place`, or None where others go first or have to be asked: the scheduler then decides."""
+        priority = spec.schedule_priority.priority if spec.schedule_priority is not None else 0
+        top = self.waiting()
+        if self.asks(spec) or (top is not None and top > priority):
+            return None
+        return self.place(spec, status)
+
+    def _request(self, spec: BindingSpec, status: BindingStatus, estimates: Estimates) -> Request:
+        return Request.of(
+            spec,
+            status,
+            peers=self.groups.peers(spec),
+            assumed=self._assumed.loads(spec) if self._assumed is not None and spec.is_workload else {},
+            estimates=estimates,
+            keeps_empty=self._keeps_empty,
+        )
 
     def _binding_changed(self, change: Change) -> None:
         if self._assumed is None or not self._assumed.knows(change.item.key):

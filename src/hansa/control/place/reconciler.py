@@ -15,9 +15,10 @@ from hansa.api.work import BindingSpec, BindingStatus, ResourceBinding, TargetCl
 from hansa.base.clock import rfc3339
 from hansa.control.bindings import binding_resource, template_reference
 from hansa.control.context import Context
-from hansa.control.place.placer import Placer
+from hansa.control.place.placer import Estimates, Placer
 from hansa.control.place.triggers import is_ours, is_placed_here
-from hansa.runtime.controller import Requeue, Retry
+from hansa.kube.errors import ApiError, Forbidden, Invalid
+from hansa.runtime.controller import Requeue, Retry, Terminal
 from hansa.schedule import Fit, Unfit
 from hansa.schedule.needed import applied_placement, due
 
@@ -25,6 +26,8 @@ SCHEDULED = "Scheduled"
 SUCCEED = "ScheduleBindingSucceed"
 FAILED = "ScheduleBindingFailed"
 UNSCHEDULABLE_SECONDS = 300.0
+FIRST_BACKOFF_SECONDS = 1.0
+LAST_BACKOFF_SECONDS = 10.0
 _SUCCESS = Condition(
     type=SCHEDULED, status="True", reason="Success", message="Binding has been scheduled successfully."
 )
@@ -39,16 +42,39 @@ class Scheduler:
     placer: Placer
     loud: set[Key] = field(default_factory=set[Key])
     written: dict[Key, int] = field(default_factory=dict[Key, int])
-    grouped: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Workloads that look at where others are have their decisions one after the other."""
+    failures: dict[Key, int] = field(default_factory=dict[Key, int])
+    """How often in a row a binding could not be scheduled for an error."""
+    one_by_one: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """For decisions that look at where others are, or ask first: no other such decision comes between."""
+
+    def priority(self, key: Key) -> int:
+        """Of a binding in the queue."""
+        item = self.context.cache.informer(binding_resource(key)).store.get(key)
+        if item is None or b'"schedulePriority"' not in item.raw:
+            return 0
+        asked = item.as_(ResourceBinding).spec.schedule_priority
+        return asked.priority if asked is not None else 0
+
+    def forget(self, key: Key) -> None:
+        """The binding is gone."""
+        self.written.pop(key, None)
+        self.failures.pop(key, None)
 
     async def reconcile(self, key: Key) -> Requeue | None:
-        loud = key in self.loud
-        self.loud.discard(key)
         item = self.context.cache.informer(binding_resource(key)).store.get(key)
         if item is None:
-            self.written.pop(key, None)
+            self.forget(key)
             return None
+        loud = key in self.loud
+        self.loud.discard(key)
+        try:
+            return await self._look(key, item, loud=loud)
+        except Exception:
+            if loud:
+                self.loud.add(key)
+            raise
+
+    async def _look(self, key: Key, item: Item, *, loud: bool) -> Requeue | None:
         binding = item.as_(ResourceBinding)
         name = self.context.options.scheduler_name
         mine = is_ours(binding.spec, name) if loud else is_placed_here(item.labels, binding.spec, name)
@@ -57,21 +83,33 @@ class Scheduler:
         if due(binding.spec, binding.status, item.annotations, self.placer.snapshot) is None:
             await self._confirm(key, item, binding.status)
             return None
-        if binding.spec.workload_affinity_groups is None:
-            return await self._decide(key, item, binding, loud=loud)
-        async with self.grouped:
-            return await self._decide(key, item, binding, loud=loud)
+        asks = self.placer.asks(binding.spec)
+        if not asks and binding.spec.workload_affinity_groups is None:
+            return await self._decide(key, item, binding, (), loud=loud)
+        async with self.one_by_one:
+            estimates = await self.placer.estimates(binding.spec, binding.status) if asks else ()
+            return await self._decide(key, item, binding, estimates, loud=loud)
 
-    async def _decide(self, key: Key, item: Item, binding: ResourceBinding, *, loud: bool) -> Requeue | None:
-        outcome = self.placer.place(binding.spec, binding.status)
+    async def _decide(
+        self, key: Key, item: Item, binding: ResourceBinding, estimates: Estimates, *, loud: bool
+    ) -> Requeue | None:
+        outcome = self.placer.place(binding.spec, binding.status, estimates)
         if outcome is None:
             raise Retry("clusters are not known yet")
         for attempt in outcome.attempts:
             self._tell(item, binding.spec, "Warning", FAILED, f"failed to schedule {_shown(item)} {attempt}")
-        if isinstance(outcome, Fit):
+        if isinstance(outcome, Unfit):
+            return await self._refuse(key, item, binding, outcome)
+        try:
             await self._place(key, item, binding, outcome, loud=loud)
-            return None
-        return await self._refuse(key, item, binding, outcome)
+        except (Forbidden, Invalid) as error:
+            # the hub's own word on this placement: quota, or an admission policy
+            if _namespace_ends(error):
+                raise Terminal(str(error)) from error
+            reason = "QuotaExceeded" if error.status_reason == "QuotaExceeded" else "SchedulerError"
+            return await self._refuse(key, item, binding, Unfit(reason, str(error)))
+        self.failures.pop(key, None)
+        return None
 
     async def _place(self, key: Key, item: Item, binding: ResourceBinding, fit: Fit, *, loud: bool) -> None:
         written = await self._write_spec(item, binding.spec, list(fit.targets))
@@ -103,24 +141,25 @@ class Scheduler:
 
     async def _refuse(self, key: Key, item: Item, binding: ResourceBinding, unfit: Unfit) -> Requeue | None:
         written = item
-        if unfit.reason == "NoClusterFit":
-            # what is broken does not cost the last placement; what somebody wants is carried out
-            targets = [] if unfit.clears else list(binding.spec.clusters or ())
-            written = await self._write_spec(item, binding.spec, targets)
-        said = Condition(type=SCHEDULED, status="False", reason=unfit.reason, message=unfit.message)
+        if unfit.reason == "NoClusterFit" and (unfit.clears or self.context.options.no_fit_clears):
+            # what somebody wants is carried out; what is broken does not cost the last placement
+            written = await self._write_spec(item, binding.spec, [])
+        said = Condition(type=SCHEDULED, status="False", reason=unfit.reason, message=unfit.told)
         before = condition(binding.status.conditions, SCHEDULED)
         if before is None or (before.status, before.reason, before.message) != (said.status, said.reason, said.message):
             now = self.context.clock.now()
             conditions = documents(with_condition(binding.status.conditions, said, now))
             await self._write_status(written, {"conditions": conditions})
-            self._tell(item, binding.spec, "Warning", FAILED, unfit.message)
+            self._tell(item, binding.spec, "Warning", FAILED, unfit.told)
         match unfit.reason:
             case "NoClusterFit":
                 return None
             case "Unschedulable":
                 return Requeue(UNSCHEDULABLE_SECONDS)
-            case "SchedulerError":
-                raise Retry(unfit.message)
+            case "SchedulerError" | "QuotaExceeded":
+                failures = self.failures.get(key, 0)
+                self.failures[key] = failures + 1
+                return Requeue(min(FIRST_BACKOFF_SECONDS * 2 ** min(failures, 10), LAST_BACKOFF_SECONDS))
 
     async def _confirm(self, key: Key, item: Item, status: BindingStatus) -> None:
         """Nothing to decide: what was decided holds for this generation too."""
@@ -161,3 +200,8 @@ class Scheduler:
 
 def _shown(item: Item) -> str:
     return f"{item.kind}({item.key})"
+
+
+def _namespace_ends(error: ApiError) -> bool:
+    causes = error.details.get("causes") or []
+    return any(cause.get("reason") == "NamespaceTerminating" for cause in causes)

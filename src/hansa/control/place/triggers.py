@@ -61,9 +61,9 @@ def _affinity(spec: BindingSpec, status: BindingStatus) -> ClusterAffinity | Non
     return next((term for term in terms if term.affinity_name == observed), terms[0])
 
 
-def concerns_placement(old: Cluster | None, new: Cluster) -> bool:
-    """Labels, spec (taints, topology), or the beginning of its end: what decisions are made of."""
-    if old is None:
+def concerns_placement(old: Cluster | None, new: Cluster | None) -> bool:
+    """Labels, spec (taints, topology), its coming and going: what decisions are made of."""
+    if old is None or new is None:
         return True
     return (
         old.metadata.labels != new.metadata.labels
@@ -72,8 +72,8 @@ def concerns_placement(old: Cluster | None, new: Cluster) -> bool:
     )
 
 
-def opens_ways(old: Cluster | None, new: Cluster) -> bool:
+def opens_ways(old: Cluster | None, new: Cluster | None) -> bool:
     """What was impossible for a failure may be possible now: the cluster got ready, or serves other APIs."""
-    if old is None:
+    if old is None or new is None:
         return False
     return (new.ready and not old.ready) or old.status.api_enablements != new.status.api_enablements
