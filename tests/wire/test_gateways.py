@@ -61,6 +61,8 @@ async def three(tmp_path: Path) -> AsyncGenerator[Three, None]:
             await lab.imports(to(lab, 0), *ways)
         for lab in labs:
             await lab.serving()
+        for lab in labs:
+            await lab.reaches(*(one.name for one in labs if one is not lab))
         yield Three(*labs, pods)
 
 

@@ -25,8 +25,10 @@ from hansa.kube.errors import NotFound
 from hansa.runtime.cache import Cache
 from hansa.runtime.clock import SystemClock
 from hansa.service.gateway.envoy import AdminError, Envoy, find_envoy
+from hansa.service.gateway.health import peer_health
 from hansa.service.gateway.layout import Layout
 from hansa.service.gateway.settings import Settings
+from hansa.service.gateway.site import Site
 from hansa.service.identity import signer
 
 NAMESPACE, SERVICE, PORT = "shop", "web", "http"
@@ -160,6 +162,16 @@ class Lab:
                     self.task.result()
                 await asyncio.sleep(0.05)
 
+    async def reaches(self, *clusters: str) -> None:
+        """Until its Envoy has found every endpoint in these healthy."""
+        site = msgspec.json.decode(Layout(self.directory).site.read_bytes(), type=Site)
+        async with asyncio.timeout(READY_SECONDS):
+            while True:
+                found = peer_health(await self.ask("/clusters?format=json"), site)
+                if all(name in found and found[name].healthy == found[name].endpoints for name in clusters):
+                    return
+                await asyncio.sleep(0.05)
+
     async def counter(self, name: str) -> int:
         """A counter of its Envoy, over all listeners."""
         stats = await self.ask(f"/stats?format=json&filter={name}$")
@@ -173,7 +185,7 @@ class Lab:
         """Listeners as many as the last configuration names, and none of it refused."""
         wanted = msgspec.json.decode(Layout(self.directory).listeners.read_bytes())["resources"]
         try:
-            return len((await self.ask("/listeners?format=json"))["listener_statuses"]) == len(wanted) > 0
+            return len((await self.ask("/listeners?format=json")).get("listener_statuses", [])) == len(wanted) > 0
         except AdminError:
             return False
 
