@@ -10,12 +10,13 @@ import pytest
 from tests.support.federation import Federation, running
 from tests.support.objects import CONFIG_MAPS, config_map, deployment, policy, selects
 
-from hansa.api import scheme
+from hansa.api import names, scheme
 from hansa.api.crd import all_crds
 from hansa.api.meta import Json
 from hansa.apiserver.embedded import Keys
 from hansa.apiserver.message import UserInfo
 from hansa.install import objects
+from hansa.service.definitions import definition_of
 
 pytestmark = pytest.mark.looptime(resolution=2**-20)
 ACCOUNT = UserInfo(
@@ -24,6 +25,7 @@ ACCOUNT = UserInfo(
 )
 ROLES = [document for document in objects.permissions() if document["kind"] == "ClusterRole"]
 NAMESPACE = "default"
+SPACE = "shop"
 POD = {"volumes": [{"name": "v", "configMap": {"name": "dep"}}]}
 ELSEWHERE = {
     # not by controllers: webhooks are served by the process around them
@@ -69,6 +71,7 @@ async def work(federation: Federation) -> None:
     """All that controllers do on a hub: a member joins, objects come, change and go, the member leaves."""
     await federation.join("member1", "member2")
     await _some(federation)
+    await export(federation)
     template = deployment("web", NAMESPACE, replicas=1, pod=POD)
     own = policy("p", NAMESPACE, [selects(template)], clusters=["member1"], propagateDeps=True)
     await federation.apply(config_map("dep", NAMESPACE), template, own)
@@ -77,10 +80,37 @@ async def work(federation: Federation) -> None:
     await federation.apply(moved)
     await _some(federation)
     hub = federation.hub
+    await hub.delete(scheme.SERVICE_IMPORTS, "web", SPACE)
     await hub.delete(scheme.PROPAGATION_POLICIES, "p", NAMESPACE)
     await hub.delete(scheme.DEPLOYMENTS, "web", NAMESPACE, propagation="Background")
     await hub.delete(scheme.CLUSTERS, "member1")
     await _some(federation)
+
+
+async def export(federation: Federation) -> None:
+    """A service that member1 exports, and that the hub imports by its own ServiceImport."""
+    labels = {names.SKIP_AUTO_PROPAGATION_LABEL: "true"}
+    space: Json = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE, "labels": labels}}
+    meta = {"name": "web", "namespace": SPACE}
+    multicluster = {"apiVersion": scheme.SERVICE_EXPORTS.api_version, "metadata": meta}
+    pods: Json = {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {**meta, "labels": {names.SERVICE_LABEL: "web"}},
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": ["10.1.0.1"]}],
+    }
+    await federation.apply(
+        *(definition_of(resource) for resource in (scheme.SERVICE_EXPORTS, scheme.SERVICE_IMPORTS)),
+        space,
+        {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": {"ports": [{"port": 80}]}},
+        pods,
+        {**multicluster, "kind": "ServiceExport"},
+        server="member1",
+    )
+    await federation.apply(
+        space, {**multicluster, "kind": "ServiceImport", "spec": {"type": "ClusterSetIP", "ports": [{"port": 80}]}}
+    )
 
 
 async def _some(federation: Federation) -> None:
@@ -94,7 +124,9 @@ def refusals(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 async def test_what_init_grants_is_enough(server_keys: Keys, caplog: pytest.LogCaptureFixture) -> None:
-    async with running(server_keys, all_crds(), speaks_kubefed=False, hub_user=ACCOUNT) as federation:
+    async with running(
+        server_keys, all_crds(), speaks_kubefed=False, serves_services=True, hub_user=ACCOUNT
+    ) as federation:
         await install(federation, None)
         await federation.restart()
         caplog.clear()
@@ -108,7 +140,9 @@ async def test_what_init_grants_is_enough(server_keys: Keys, caplog: pytest.LogC
 async def test_without_a_verb_the_log_names_it_and_the_way_out(
     server_keys: Keys, caplog: pytest.LogCaptureFixture, rule: int, verb: str
 ) -> None:
-    async with running(server_keys, all_crds(), speaks_kubefed=False, hub_user=ACCOUNT) as federation:
+    async with running(
+        server_keys, all_crds(), speaks_kubefed=False, serves_services=True, hub_user=ACCOUNT
+    ) as federation:
         await install(federation, (rule, verb))
         await federation.restart()
         caplog.clear()

@@ -12,7 +12,7 @@ from hansa.base.field import FieldError, invalid, required
 from hansa.base.jsonpath import JsonPathError, compile_path
 from hansa.base.names import qualified_name
 
-_SERVICE_IMPORT = ("multicluster.x-k8s.io/v1alpha1", "ServiceImport")
+_SERVICE_IMPORTS = tuple((f"multicluster.x-k8s.io/{version}", "ServiceImport") for version in ("v1alpha1", "v1beta1"))
 GRACE_PERIOD_SECONDS = 600
 
 
@@ -26,7 +26,7 @@ def default(policy: Json) -> Json:
     filled = {**spec}
     if selectors := spec.get("resourceSelectors"):
         filled["resourceSelectors"] = [_selector(entry, namespace) for entry in selectors]
-        if any((entry.get("apiVersion"), entry.get("kind")) == _SERVICE_IMPORT for entry in selectors):
+        if any((entry.get("apiVersion"), entry.get("kind")) in _SERVICE_IMPORTS for entry in selectors):
             filled["propagateDeps"] = True
     if placement := spec.get("placement"):
         filled["placement"] = _placement(placement)

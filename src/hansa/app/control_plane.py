@@ -158,7 +158,9 @@ class ControlPlane:
             *kubefed.controllers(kubefed.Hub(hub, self.cache, self.recorder, clock)),
         ]
         if not only_decides:
-            self._parts += services(service.Hub(hub, self.cache, self.fleet, self.recorder, clock))
+            native_names = settings.options.gates.enabled("MultiClusterService")
+            of_services = service.Hub(hub, self.cache, self.fleet, self.recorder, clock)
+            self._parts += services(of_services, native_names=native_names)
             self._parts += signer.controllers(hub, self.cache, clock)
         self._watchdog = Watchdog(self._parts)
 

@@ -72,6 +72,9 @@ def permissions() -> list[Json]:
                     **_rule(["certificates.k8s.io"], ["signers"], ["approve", "sign"]),
                     "resourceNames": [names.GATEWAY_SIGNER],
                 },
+                # beside a ServiceImport: its derived Service and its exporters' slices
+                _rule([""], ["services"], ["create", "delete"]),
+                _rule(["discovery.k8s.io"], ["endpointslices"], ["create", "delete"]),
                 # explanations of what was decided
                 _rule([""], ["events"], ["create"]),
                 # what runs before objects are stored

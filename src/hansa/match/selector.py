@@ -10,6 +10,8 @@ from hansa.api.item import Item
 from hansa.api.policy import ResourceSelector
 from hansa.base.selector import Labels, SelectorError, labels_of
 
+_STORED = {"multicluster.x-k8s.io/v1alpha1": "multicluster.x-k8s.io/v1beta1"}
+"""Versions of one API that say the same: Karmada's users name the older one, servers prefer the newer."""
 NO_MATCH = 0
 BY_KIND = 1
 BY_LABELS = 2
@@ -27,7 +29,7 @@ class Subject(NamedTuple):
 
     @classmethod
     def of(cls, item: Item) -> Subject:
-        return cls(item.api_version, item.kind, item.meta.namespace, item.meta.name, item.labels)
+        return cls(_stored(item.api_version), item.kind, item.meta.namespace, item.meta.name, item.labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,11 @@ def selector_of(struct: ResourceSelector) -> Selector:
             labels = labels_of(struct.label_selector.match_labels, struct.label_selector.match_expressions)
         except SelectorError as error:
             fault = str(error)
-    return Selector(struct.api_version, struct.kind, struct.namespace, struct.name, labels, fault)
+    return Selector(_stored(struct.api_version), struct.kind, struct.namespace, struct.name, labels, fault)
+
+
+def _stored(api_version: str) -> str:
+    return _STORED.get(api_version, api_version)
 
 
 def priority(selectors: Sequence[Selector], subject: Subject) -> int:

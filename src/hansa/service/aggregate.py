@@ -49,13 +49,15 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class Aggregator:
-    """`drains`: since when (monotonic) each cluster is being left. `publish` is told of what is to be looked at."""
+    """`drains`: since when (monotonic) each cluster is being left. `publish` is told of each import to be looked at,
+    `decided` of each service whose record has changed."""
 
     hub: Hub
     places: Places
     views: Views
     records: Records
     publish: Callable[[Target], None]
+    decided: Callable[[Key], None]
     drains: dict[Target, float] = field(default_factory=dict[Target, float])
 
     async def reconcile(self, key: Key) -> Requeue | None:
@@ -81,6 +83,7 @@ class Aggregator:
         )
         changed = self.records.put(key, record)
         if changed or old is None:
+            self.decided(key)
             for view in self.views:
                 if view.has_namespace(key.namespace) or view.import_of(key) is not None:
                     self.publish(Target(view.name, key))

@@ -16,6 +16,7 @@ from hansa.service.aggregate import Aggregator, Target
 from hansa.service.definitions import DefinitionKeeper
 from hansa.service.hub import Hub, Part
 from hansa.service.importer import Importer
+from hansa.service.karmada.controllers import import_controller, native_controller
 from hansa.service.membership import Membership
 from hansa.service.peers import PeerWriter
 from hansa.service.places import Places, concerns_services
@@ -30,14 +31,16 @@ PER_CLUSTER = 4
 """So many services of one cluster are published at a time."""
 
 
-def controllers(hub: Hub) -> list[Part]:
-    """Must be called within the event loop; the informers start here."""
+def controllers(hub: Hub, *, native_names: bool = True) -> list[Part]:
+    """Must be called within the event loop; the informers start here. `native_names`: MultiClusterServices too."""
     places, views, records = Places.of(hub), Views(), Records()
     policies = hub.cache.informer(scheme.SERVICE_ROUTING_POLICIES)
     targets: Queue[Target] = Queue("service-publish", group=lambda target: target.cluster, group_limit=PER_CLUSTER)
-    aggregator = Aggregator(hub, places, views, records, targets.add)
+    hub_imports = import_controller(hub, records)
+    aggregator = Aggregator(hub, places, views, records, targets.add, hub_imports.queue.add)
     publisher = Publisher(hub, places, views, records, Importer(hub.clock), targets.add)
-    needs = (places.clusters, policies)
+    imports = hub.cache.informer(scheme.SERVICE_IMPORTS)
+    needs = (places.clusters, policies, imports)
     keeper = Controller("service-definitions", DefinitionKeeper(hub, places, views), workers=8, needs=needs)
     aggregate = Controller("service-aggregate", aggregator, workers=AGGREGATE_WORKERS, needs=needs)
     publish = Controller("service-publish", publisher, workers=PUBLISH_WORKERS, queue=targets, needs=needs)
@@ -63,6 +66,9 @@ def controllers(hub: Hub) -> list[Part]:
             for item in policies.store:
                 verdicts.queue.add(item.key, low=change.initial)
 
+    def hub_import_changed(change: Change) -> None:
+        triggers.publish(change.item.key)
+
     def policy_changed(change: Change) -> None:
         aggregate.queue.add(change.item.key)
         verdicts.queue.add(change.item.key)
@@ -84,9 +90,11 @@ def controllers(hub: Hub) -> list[Part]:
     hub.fleet.subscribe(member_changed)
     places.clusters.subscribe(cluster_changed)
     policies.subscribe(policy_changed)
+    imports.subscribe(hub_import_changed)
     views.on_opened(opened)
     views.on_closed(triggers.lost)
-    return [views, keeper, membership, aggregate, publish, peers, verdicts]
+    native = [native_controller(hub, places, views)] if native_names else []
+    return [views, keeper, membership, aggregate, publish, peers, verdicts, hub_imports, *native]
 
 
 class Triggers:
@@ -120,8 +128,12 @@ class Triggers:
         """Look at all services again, in all clusters."""
         for key in self._records:
             self._services.add(key, low=True)
-            for view in self._views:
-                self._targets.add(Target(view.name, key), low=True)
+            self.publish(key)
+
+    def publish(self, key: Key) -> None:
+        """Look at one service again in all clusters."""
+        for view in self._views:
+            self._targets.add(Target(view.name, key), low=True)
 
     def cluster(self, name: str) -> None:
         """Bring one cluster up to everything that is decided."""

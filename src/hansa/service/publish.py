@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from hansa.api import names
+from hansa.api import names, scheme
 from hansa.api.conditions import documents, with_condition
 from hansa.api.item import Item
 from hansa.api.mcs import ServiceExport
@@ -69,6 +69,7 @@ class Publisher:
             or not view.has_namespace(key.namespace)
             or not self.places.is_member(view.name)
             or not may_import(view.name, record.clusters, record.policy)
+            or self._is_propagated(key)
         ):
             return await self._remove(view, key)
         place = self.places.get(view.name, view)
@@ -92,6 +93,11 @@ class Publisher:
         if self.records.hinders(view.name, key, outcome.obstacle):
             self._tell_exporters(key, record)
         return outcome.written
+
+    def _is_propagated(self, key: Key) -> bool:
+        """Whether a ServiceImport on the hub says where it goes, by policies: Karmada's way."""
+        item = self.hub.cache.informer(scheme.SERVICE_IMPORTS).store.get(key)
+        return item is not None and not item.deleting
 
     async def _remove(self, view: View, key: Key) -> bool:
         """Only what is ours, and only when all that it is from are known to be gone."""
@@ -171,7 +177,7 @@ class Publisher:
             record.merged.conflicts,
             record.sources[view.name],
             Ranges(self.places.ranges_text(view.name), record.range_faults.get(view.name, "")),
-            imported=self.records.importers_of(item.key, view.name) > 0,
+            imported=self.records.importers_of(item.key, view.name) > 0 or self._is_propagated(item.key),
             obstacles=obstacles,
             generation=generation,
         )

@@ -23,6 +23,8 @@ BY_SERVICE = "service"
 """Own slices, by namespace and name of their Service."""
 BY_IMPORT = "import"
 """Imported slices, by namespace and name of their import."""
+BY_ATTACHED = "attached"
+"""Slices of other clusters, by namespace and name of the Service that a MultiClusterService attached them to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class View:
         )
         view.slices.store.add_index(BY_SERVICE, _by_service)
         view.slices.store.add_index(BY_IMPORT, _by_import)
+        view.slices.store.add_index(BY_ATTACHED, _by_attached)
         view.imports.subscribe(view._note_ports)
         return view
 
@@ -186,3 +189,11 @@ def _by_import(item: Item) -> tuple[str, ...]:
     name = item.labels.get(names.IMPORT_NAME_LABEL)
     ours = item.labels.get(names.MANAGED_BY_LABEL) == names.SLICE_MANAGER
     return (str(Key(item.meta.namespace, name)),) if name and ours else ()
+
+
+def _by_attached(item: Item) -> tuple[str, ...]:
+    name = item.labels.get(names.SERVICE_LABEL)
+    ours = item.labels.get(names.MANAGED_BY_LABEL) == names.KARMADA_DISPATCHED_SLICE_MANAGER
+    if not name or not ours or names.PROVISION_CLUSTER_ANNOTATION not in item.annotations:
+        return ()
+    return (str(Key(item.meta.namespace, name)),)

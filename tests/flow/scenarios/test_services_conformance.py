@@ -236,7 +236,7 @@ async def test_e1_slices_of_the_exporter_are_in_every_cluster(rig: Rig) -> None:
         assert labels[names.SOURCE_CLUSTER_LABEL] == FIRST
         assert labels[names.MANAGED_BY_LABEL] == names.SLICE_MANAGER
         assert labels[names.SERVICE_LABEL] == "derived-hello"
-        assert [port["name"] for port in found["ports"]] == ["tcp", "udp"]
+        assert {port["name"] for port in found["ports"]} == {"tcp", "udp"}
         assert all("targetRef" not in endpoint for endpoint in found["endpoints"])
         (owner,) = found["metadata"]["ownerReferences"]
         assert owner["kind"] == "ServiceImport" and "controller" not in owner

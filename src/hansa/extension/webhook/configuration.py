@@ -65,6 +65,7 @@ def _entries() -> tuple[Entry, ...]:
         (scheme.RESOURCE_BINDINGS, creation),
         (scheme.CLUSTER_RESOURCE_BINDINGS, creation),
         (scheme.WORKS, both),
+        (scheme.MULTI_CLUSTER_SERVICES, both),
     )
     checked = (
         scheme.PROPAGATION_POLICIES,
@@ -73,6 +74,8 @@ def _entries() -> tuple[Entry, ...]:
         scheme.CLUSTER_OVERRIDE_POLICIES,
         scheme.RESOURCE_BINDINGS,
         scheme.SERVICE_ROUTING_POLICIES,
+        scheme.MULTI_CLUSTER_SERVICES,
+        scheme.MULTI_CLUSTER_INGRESSES,
     )
 
     def name(resource: Resource) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from hansa.admit import overrides, propagation, routing, work
+from hansa.admit import networking, overrides, propagation, routing, work
 from hansa.api import names
 from hansa.api.meta import Json
 from hansa.base.field import FieldError
@@ -53,6 +53,8 @@ def _filled(obj: Json, request: Json, new_id: NewId) -> Json:
     if kind in _IDENTIFIED:
         identified = work.identified(obj, new_id())
         return normalised(identified) if kind == "Work" else identified
+    if kind == "MultiClusterService":
+        return networking.identified(obj, new_id())
     return obj
 
 
@@ -71,9 +73,14 @@ def _faults(obj: Json, old: Any) -> list[FieldError]:
         return propagation.check(obj, old)
     if kind in _OVERRIDES:
         return overrides.check(obj)
-    if kind == "ServiceRoutingPolicy":
-        return routing.check(obj)
-    return work.check_binding(obj) if kind == "ResourceBinding" else []
+    checks: dict[str, Callable[[], list[FieldError]]] = {
+        "ServiceRoutingPolicy": lambda: routing.check(obj),
+        "MultiClusterService": lambda: networking.check_service(obj, old),
+        "MultiClusterIngress": lambda: networking.check_ingress(obj),
+        "ResourceBinding": lambda: work.check_binding(obj),
+    }
+    check = checks.get(str(kind))
+    return check() if check is not None else []
 
 
 def _deletion(request: Json, uid: str) -> Json:

@@ -113,4 +113,5 @@ FINDERS: dict[GVK, Callable[[Json], Iterable[Json]]] = {
     kinds.POD: _bare_pod,
     kinds.INGRESS: _ingress,
     kinds.SERVICE_IMPORT: _service_import,
+    kinds.STORED_SERVICE_IMPORT: _service_import,
 }

@@ -1,0 +1,180 @@
+"""On the hub, beside a ServiceImport: the Service `derived-<name>` and the exporters' EndpointSlices.
+
+The import's policy takes them along (`propagateDeps`), so that in members they are what Karmada's users know.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from hansa.api import names, scheme
+from hansa.api.item import Item
+from hansa.api.mcs import ServiceImport
+from hansa.api.meta import Json, Key
+from hansa.base.patch import equal_json
+from hansa.combine.source import SourceSlice
+from hansa.kube.errors import AlreadyExists, ApiError, NotFound
+from hansa.runtime.controller import Requeue, Retry
+from hansa.service.hub import Hub
+from hansa.service.records import Records
+
+SOURCE = "service-import-controller"
+SUCCEED = "SyncDerivedServiceSucceed"
+FAILED = "SyncDerivedServiceFailed"
+BY_SERVICE = "karmada-service"
+
+
+def derived(service: str) -> str:
+    """As Karmada names it."""
+    return f"derived-{service}"
+
+
+def index_slices(hub: Hub) -> None:
+    """Slices on the hub that are of imports, by namespace and name of the derived Service."""
+    hub.cache.informer(scheme.ENDPOINT_SLICES).store.add_index(BY_SERVICE, _by_service)
+
+
+def _by_service(item: Item) -> tuple[str, ...]:
+    if item.labels.get(names.MANAGED_BY_LABEL) != names.KARMADA_SLICE_MANAGER:
+        return ()
+    return (str(Key(item.meta.namespace, item.labels.get(names.SERVICE_LABEL, ""))),)
+
+
+@dataclass(frozen=True, slots=True)
+class HubImports:
+    """Keys are those of ServiceImports on the hub."""
+
+    hub: Hub
+    records: Records
+
+    async def reconcile(self, key: Key) -> Requeue | None:
+        item = self.hub.cache.informer(scheme.SERVICE_IMPORTS).store.get(key)
+        wanted = item is not None and not item.deleting and item.as_(ServiceImport).spec.type == "ClusterSetIP"
+        if item is None or not wanted:
+            await self._remove(key)
+            return None
+        try:
+            changed = await self._service(key, item)
+        except ApiError as error:
+            self.hub.recorder.of(SOURCE).event(
+                item, "Warning", FAILED, f"Sync derived service for serviceImport({key.name}) failed: {error}"
+            )
+            raise
+        if changed:
+            message = f"Sync derived service for serviceImport({key.name}) succeed."
+            self.hub.recorder.of(SOURCE).event(item, "Normal", SUCCEED, message)
+        await self._slices(key)
+        return None
+
+    async def _service(self, key: Key, item: Item) -> bool:
+        """Whether it was written."""
+        ports = [msgspec.to_builtins(port) for port in item.as_(ServiceImport).spec.ports]
+        live = self._derived(key)
+        if live is None:
+            document: Json = {
+                "apiVersion": "v1",
+                "kind": "Service",
+                "metadata": {
+                    "name": derived(key.name),
+                    "namespace": key.namespace,
+                    "labels": {names.IMPORT_NAME_LABEL: key.name},
+                },
+                "spec": {"type": "ClusterIP", "ports": ports},
+            }
+            try:
+                await self.hub.client.create(scheme.SERVICES, document)
+            except AlreadyExists as error:
+                raise Retry(f"{derived(key.name)} is there already, or not seen yet") from error
+            return True
+        have: list[Json] = live.json()["spec"].get("ports") or []
+        if [_port(port) for port in have] == [_port(port) for port in ports]:
+            return False
+        patch: Json = {"metadata": {"resourceVersion": live.meta.resource_version}, "spec": {"ports": ports}}
+        await self.hub.client.patch(scheme.SERVICES, live.meta.name, live.meta.namespace, patch)
+        return True
+
+    def _derived(self, key: Key) -> Item | None:
+        """The derived Service when it is ours. Raises Retry when somebody else has one of that name."""
+        item = self.hub.cache.informer(scheme.SERVICES).store.get(Key(key.namespace, derived(key.name)))
+        if item is not None and item.labels.get(names.IMPORT_NAME_LABEL) != key.name:
+            raise Retry(f"Service {item.key} is not Hansa's")
+        return item
+
+    async def _slices(self, key: Key) -> None:
+        """Those of the exporters; of those that cannot be asked, or are being left, all stays."""
+        record = self.records.get(key)
+        if record is None:
+            return
+        wanted = {
+            document["metadata"]["name"]: document
+            for cluster, source in record.sources.items()
+            for document in (_slice(key, cluster, slice_) for slice_ in source.slices)
+        }
+        kept = record.silent | record.draining
+        for live in self._live(key):
+            document = wanted.pop(live.meta.name, None)
+            if document is not None:
+                await self._change(live, document)
+            elif live.labels.get(names.SOURCE_CLUSTER_LABEL) not in kept:
+                await self._delete(live)
+        for document in wanted.values():
+            try:
+                await self.hub.client.create(scheme.ENDPOINT_SLICES, document)
+            except AlreadyExists as error:
+                raise Retry(f"{document['metadata']['name']} is not seen yet") from error
+
+    def _live(self, key: Key) -> list[Item]:
+        service = Key(key.namespace, derived(key.name))
+        return self.hub.cache.informer(scheme.ENDPOINT_SLICES).store.by(BY_SERVICE, str(service))
+
+    async def _change(self, live: Item, document: Json) -> None:
+        body = live.json()
+        patch: Json = {
+            field: document[field]
+            for field in ("endpoints", "ports")
+            if not equal_json(body.get(field) or [], document[field])
+        }
+        if patch:
+            patch["metadata"] = {"resourceVersion": live.meta.resource_version}
+            await self.hub.client.patch(scheme.ENDPOINT_SLICES, live.meta.name, live.meta.namespace, patch)
+
+    async def _remove(self, key: Key) -> None:
+        for live in self._live(key):
+            await self._delete(live)
+        item = self.hub.cache.informer(scheme.SERVICES).store.get(Key(key.namespace, derived(key.name)))
+        if item is not None and not item.deleting and item.labels.get(names.IMPORT_NAME_LABEL) == key.name:
+            try:
+                await self.hub.client.delete(scheme.SERVICES, item.meta.name, item.meta.namespace, uid=item.meta.uid)
+            except NotFound:
+                return
+
+    async def _delete(self, item: Item) -> None:
+        try:
+            await self.hub.client.delete(scheme.ENDPOINT_SLICES, item.meta.name, item.meta.namespace, uid=item.meta.uid)
+        except NotFound:
+            return
+
+
+def _port(port: Json) -> tuple[str, int, str, str]:
+    return (port.get("name", ""), port["port"], port.get("protocol") or "TCP", port.get("appProtocol") or "")
+
+
+def _slice(key: Key, cluster: str, source: SourceSlice) -> Json:
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "name": f"imported-{cluster}-{source.name}",
+            "namespace": key.namespace,
+            "labels": {
+                names.SERVICE_LABEL: derived(key.name),
+                names.MANAGED_BY_LABEL: names.KARMADA_SLICE_MANAGER,
+                names.SOURCE_CLUSTER_LABEL: cluster,
+            },
+        },
+        "addressType": source.family,
+        "endpoints": [{f: v for f, v in each.items() if f not in ("nodeName", "hints")} for each in source.endpoints],
+        "ports": list(source.ports),
+    }
