@@ -93,3 +93,12 @@ def test_bad_arguments_are_one_clear_line(tmp_path, arguments, words):
     assert run.returncode != 0
     assert words in run.stderr
     assert "Traceback" not in run.stderr
+
+
+def test_services_are_for_embedded_members_and_for_federations_that_were_started_with_them(directory):
+    real = hansa("up", "--real", "--services", "--dir", directory)
+    assert real.returncode == 1 and "leave --real out" in real.stderr
+    assert hansa("up", "--members", 1, "--dir", directory, "--detach").returncode == 0
+    assert hansa("down", "--dir", directory).returncode == 0
+    other = hansa("up", "--services", "--dir", directory)
+    assert other.returncode == 1 and "holds another federation (embedded: member1)" in other.stderr

@@ -21,7 +21,12 @@ STOP_SECONDS = 30.0
 
 
 async def start(
-    directory: Path, members: Sequence[str], *, real: bool = False, say: Callable[[str], None]
+    directory: Path,
+    members: Sequence[str],
+    *,
+    real: bool = False,
+    services: bool = False,
+    say: Callable[[str], None],
 ) -> dict[str, Any]:
     """Start a federation in the background and return what it says when ready.
 
@@ -32,6 +37,8 @@ async def start(
     arguments = ["up", f"--dir={folder.directory}", f"--member-names={','.join(members)}", "--foreground"]
     if real:
         arguments.append("--real")
+    if services:
+        arguments.append("--services")
     with folder.log.open("ab") as log:
         process = subprocess.Popen(  # noqa: ASYNC220  returns at once, and must outlive this event loop
             [sys.executable, "-m", "hansa.cli", *arguments],

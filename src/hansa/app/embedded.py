@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hansa.api.crd import all_crds
@@ -16,6 +16,7 @@ from hansa.apiserver.message import UserInfo
 from hansa.app.identity import ServerIdentity, identity_of
 from hansa.app.inprocess import InProcessTransport
 from hansa.app.kubeconfigs import Access
+from hansa.app.loopback import MemberAddresses
 from hansa.app.state import HUB, StateFolder
 from hansa.base.clock import Clock
 from hansa.dialect.kubefed import types
@@ -62,6 +63,8 @@ class EmbeddedFederation:
     folder: StateFolder
     members: Sequence[str]
     clock: Clock
+    loopback: Mapping[str, MemberAddresses] = field(default_factory=dict[str, MemberAddresses])
+    """Members whose pods really answer, and where."""
     servers: dict[str, Server] = field(default_factory=dict[str, Server])
     _loops: list[asyncio.Task[None]] = field(default_factory=list[asyncio.Task[None]])
 
@@ -100,6 +103,7 @@ class EmbeddedFederation:
             service_cidr=f"10.{96 + position % 128}.0.0/16",
             # templates on the hub are no workloads: a Pod there gets no account, as on Karmada's API server
             admission_plugins=plugins.ALL - {"ServiceAccount"} if name == HUB else plugins.ALL,
+            pods_on_loopback=name in self.loopback,
         )
         context = server_context(str(identity.certificate_file), str(identity.key_file), str(identity.authority_file))
         try:
@@ -115,7 +119,8 @@ class EmbeddedFederation:
     async def _simulate(self, name: str, position: int) -> None:
         region, zones = topology(position)
         client = self.servers[name].client(field_manager=SIMULATION)
-        await SimulatedMember(name, client, clock=self.clock, region=region, zones=zones).run()
+        pods = self.loopback[name].pods if name in self.loopback else None
+        await SimulatedMember(name, client, clock=self.clock, region=region, zones=zones, loopback=pods).run()
 
 
 def topology(position: int) -> tuple[str, tuple[str, ...]]:

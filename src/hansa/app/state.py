@@ -1,7 +1,7 @@
 """The folder in which `hansa up` keeps a federation: ports, certificates, data, logs, and who is running it.
 
 Layout: `kubeconfig` (contexts hub and one per member), `federation.json` (what `up` was asked for), `ports.json`,
-`pki/`, `data/<server>.db`, `log/hansa.log`, `lock` (held while alive) and `pid`. Mode 0700 throughout.
+`loopback.json`, `pki/`, `data/<server>.db`, `log/hansa.log`, `lock` (held while alive) and `pid`. Mode 0700 throughout.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from hansa.app.loopback import MemberAddresses, choose_block
 from hansa.kube.errors import ConfigError
 from hansa.rig.ports import reserve
 
@@ -27,6 +28,8 @@ class FederationSpec:
 
     members: tuple[str, ...]
     real: bool = False
+    services: bool = False
+    """Pods that answer, name servers and gateways."""
 
     @property
     def servers(self) -> tuple[str, ...]:
@@ -112,7 +115,7 @@ class StateFolder:
         record = self._read("federation.json")
         if record is None:
             return None
-        return FederationSpec(tuple(record["members"]), bool(record["real"]))
+        return FederationSpec(tuple(record["members"]), bool(record["real"]), bool(record.get("services")))
 
     def record(self, spec: FederationSpec) -> None:
         self._write("federation.json", asdict(spec))
@@ -133,6 +136,16 @@ class StateFolder:
             return reserve(path, names)
         except ValueError as error:
             raise self._damaged(path, error) from error
+
+    # -- loopback addresses ----------------------------------------------------------------------------------------
+
+    def addresses(self, members: Sequence[str]) -> dict[str, MemberAddresses]:
+        """Of each member, the same ones for as long as the folder lives. Raises ConfigError."""
+        record = self._read("loopback.json")
+        if record is None:
+            record = {"block": choose_block(str(self.directory))}
+            self._write("loopback.json", record)
+        return {name: MemberAddresses(int(record["block"]), position) for position, name in enumerate(members)}
 
     # -- files ---------------------------------------------------------------------------------------------------
 

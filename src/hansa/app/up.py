@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from hansa.api import scheme
 from hansa.api.cluster import Cluster
@@ -43,13 +43,24 @@ async def serve(folder: StateFolder, spec: FederationSpec, say: Say) -> None:
             await real.serve(folder, spec, say)
         else:
             await _serve_embedded(folder, spec, say)
+    except ExceptionGroup as group:
+        raise _expected(group) or group from None
     finally:
         folder.release()
 
 
+def _expected(group: ExceptionGroup) -> ConfigError | None:
+    """The only thing that went wrong, when it is one for users: task groups wrap what is raised within them."""
+    found: BaseException = group
+    while isinstance(found, ExceptionGroup) and len(found.exceptions) == 1:
+        found = found.exceptions[0]
+    return found if isinstance(found, ConfigError) else None
+
+
 async def _serve_embedded(folder: StateFolder, spec: FederationSpec, say: Say) -> None:
     clock = LoopClock()
-    federation = EmbeddedFederation(folder, spec.members, clock)
+    addresses = folder.addresses(spec.members) if spec.services else {}
+    federation = EmbeddedFederation(folder, spec.members, clock, addresses)
     await federation.start(say)
     try:
         hub = federation.hub.client()
@@ -73,7 +84,14 @@ async def _serve_embedded(folder: StateFolder, spec: FederationSpec, say: Say) -
             say(f"joining {len(spec.members)} members")
             await _join_all(federation, hub, spec)
             await wait_ready(hub, spec.members, plane)
-            async with health_of(folder, plane) as health:
+            async with AsyncExitStack() as stack:
+                if addresses:
+                    from hansa.app.network import networks
+
+                    say("starting name servers and gateways")
+                    directory = folder.directory / "services"
+                    await stack.enter_async_context(networks(federation, addresses, directory, clock))
+                health = await stack.enter_async_context(health_of(folder, plane))
                 announce(folder, spec, health, say)
                 await stopped()
                 say("stopping")
@@ -134,14 +152,16 @@ async def health_of(folder: StateFolder, plane: ControlPlane) -> AsyncGenerator[
 def announce(folder: StateFolder, spec: FederationSpec, health: str, say: Say) -> None:
     """Say that everything serves, and leave word of it in the folder."""
     contexts = ", ".join(spec.servers)
+    services = {name: each.told for name, each in folder.addresses(spec.members).items()} if spec.services else {}
     summary = (
         f"ready: export KUBECONFIG={folder.kubeconfig}\n"
         f"contexts: {contexts}\n"
         f"try:   kubectl --context hub get clusters\n"
-        f"state: {health}/readyz, {health}/metrics\n"
+        + "".join(f"names of services in {name}: {each['dns']}\n" for name, each in services.items())
+        + f"state: {health}/readyz, {health}/metrics\n"
         f"stop:  hansa down --dir {folder.directory}"
     )
-    folder.ready({"summary": summary, "members": list(spec.members), "health": health})
+    folder.ready({"summary": summary, "members": list(spec.members), "health": health, "services": services})
     say(summary)
 
 

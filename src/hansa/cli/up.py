@@ -27,27 +27,50 @@ MAX_MEMBERS = 200
 )
 @click.option("--detach", is_flag=True, help="Return when the federation is ready; `hansa down` stops it.")
 @click.option("--real", is_flag=True, help="Real Kubernetes processes (see `make kube`) instead of embedded servers.")
+@click.option(
+    "--services",
+    is_flag=True,
+    help="Also pods that answer (image hansa/echo), and a name server and a gateway for each member.",
+)
 @click.option("--foreground", is_flag=True, hidden=True)
 def command(
-    members: int | None, member_names: str | None, directory: Path, detach: bool, real: bool, foreground: bool
+    members: int | None,
+    member_names: str | None,
+    directory: Path,
+    detach: bool,
+    real: bool,
+    services: bool,
+    foreground: bool,
 ) -> None:
     """Start a federation on this machine: hub, members and control plane.
 
     Writes DIR/kubeconfig with the contexts hub and one for each member. A second `up` on a running federation shows it.
     """
-    session.run(_up(members, member_names, directory, detach and not foreground, real))
+    session.run(_up(members, member_names, directory, detach and not foreground, real, services))
 
 
-async def _up(members: int | None, member_names: str | None, directory: Path, detach: bool, real: bool) -> None:
+async def _up(
+    members: int | None, member_names: str | None, directory: Path, detach: bool, real: bool, services: bool
+) -> None:
+    if real and services:
+        raise ConfigError(
+            "--services needs pods on loopback addresses, which real API servers refuse: leave --real out"
+        )
     folder = StateFolder(directory)
-    spec = _spec(folder, members, member_names, real)
+    spec = _spec(folder, members, member_names, real, services)
     if folder.owner() is not None:
         _show_running(folder)
         return
+    if spec.services:
+        from hansa.service.gateway.envoy import find_envoy
+
+        find_envoy()
     if detach:
         from hansa.app import detached
 
-        ready = await detached.start(folder.directory, spec.members, real=spec.real, say=session.say)
+        ready = await detached.start(
+            folder.directory, spec.members, real=spec.real, services=spec.services, say=session.say
+        )
         session.say(ready["summary"])
         return
     from hansa.app import up
@@ -55,13 +78,15 @@ async def _up(members: int | None, member_names: str | None, directory: Path, de
     await up.serve(folder, spec, say=session.say)
 
 
-def _spec(folder: StateFolder, members: int | None, member_names: str | None, real: bool) -> FederationSpec:
+def _spec(
+    folder: StateFolder, members: int | None, member_names: str | None, real: bool, services: bool
+) -> FederationSpec:
     """What is asked for; what the folder holds where nothing is asked. Raises ConfigError where the two differ."""
     if members is not None and member_names is not None:
         raise ConfigError("--members and --member-names exclude each other")
     recorded = folder.spec()
     if members is None and member_names is None:
-        if recorded is not None:
+        if recorded is not None and (recorded.services or not services):
             return recorded
         members = 3
     names = (
@@ -73,9 +98,9 @@ def _spec(folder: StateFolder, members: int | None, member_names: str | None, re
         check_name(name)
     if len(set(names)) < len(names) or "hub" in names:
         raise ConfigError(f"--member-names {member_names}: names must differ from each other and from hub")
-    wanted = FederationSpec(names, real)
+    wanted = FederationSpec(names, real, services)
     if recorded is not None and recorded != wanted:
-        kind = "real" if recorded.real else "embedded"
+        kind = "real" if recorded.real else "embedded, with services" if recorded.services else "embedded"
         raise ConfigError(
             f"{folder.directory} holds another federation ({kind}: {', '.join(recorded.members)}):"
             " name another --dir, or `hansa down --purge` it first"
