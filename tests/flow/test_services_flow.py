@@ -160,6 +160,29 @@ async def test_a_member_whose_answers_are_errors_keeps_its_share(server_keys: Ke
             assert await exporters(federation, member) == ["member1"]
 
 
+async def test_what_only_a_slow_member_exports_is_found(server_keys: Keys) -> None:
+    """Its exports are listed long before the rest of what must be known of it."""
+
+    class Slow(Tap):
+        held = True
+
+        def before(self, server: str, method: str, path: str, body: bytes) -> Answer | None:
+            if self.held and server == "member1" and "/namespaces" in path:
+                return Answer(503, {}, b'{"kind":"Status","reason":"ServiceUnavailable","code":503,"message":"later"}')
+            return None
+
+    tap = Slow()
+    async with running(server_keys, all_crds(), speaks_kubefed=False, serves_services=True, tap=tap) as federation:
+        await federation.apply(definition_of(scheme.SERVICE_EXPORTS), server="member1")
+        await federation.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE}}, server="member1")
+        await federation.apply(service(), slice_("10.1.0.1"), export(SPACE), server="member1")
+        await federation.join(*MEMBERS)
+        await asyncio.sleep(10)
+        tap.held = False
+        await asyncio.sleep(60)
+        assert await exporters(federation, "member1") == ["member1"]
+
+
 async def test_a_cluster_that_leaves_is_drained_and_gives_its_imports_back(federation: Federation) -> None:
     await start(federation)
     await exports(federation, "member1", "10.1.0.1")

@@ -143,7 +143,8 @@ class Triggers:
     def _listed(self, view: View) -> None:
         """Only now is known what a cluster does not export, and into which namespaces it imports."""
         if view.known:
-            for key in self._records:
+            # services that nobody else exports were not decided on while this cluster was unknown
+            for key in {*self._records, *view.exports.store.keys(), *view.imports.store.keys()}:
                 self._services.add(key, low=True)
                 self._targets.add(Target(view.name, key), low=True)
 
