@@ -41,6 +41,8 @@ class Rig:
         self.namespace = f"e2e-{scenario}"
         self._scenario = scenario
         self._labels: dict[str, dict[str, str]] = {}
+        self._specs: dict[str, Json] = {}
+        self._left: dict[str, Json] = {}
         self._annotations: dict[str, set[str]] = {}
 
     def name(self, stem: str) -> str:
@@ -113,6 +115,37 @@ class Rig:
         self._labels.setdefault(name, old)
         await self.patch(scheme.CLUSTERS, name, {"metadata": {"labels": dict(labels)}})
 
+    async def edit_cluster(self, name: str, spec: Json) -> None:
+        """Set fields of a Cluster's spec, None removes one; put back when the scenario ends."""
+        old = (await self.hub.get(scheme.CLUSTERS, name)).json()["spec"]
+        before = self._specs.setdefault(name, {})
+        for field in spec:
+            before.setdefault(field, old.get(field))
+        await self.patch(scheme.CLUSTERS, name, {"spec": spec})
+
+    async def leave(self, name: str) -> None:
+        """Unjoin a member; it joins again at the end of the scenario at the latest."""
+        cluster = (await self.hub.get(scheme.CLUSTERS, name)).json()
+        kept = {"name": name, "labels": cluster["metadata"].get("labels", {})}
+        spec = {field: value for field, value in cluster["spec"].items() if field != "taints"}
+        self._left[name] = {**cluster, "metadata": kept, "spec": spec, "status": {}}
+        await self.delete(scheme.CLUSTERS, name)
+
+        async def gone() -> None:
+            assert await self.get("hub", scheme.CLUSTERS, name) is None
+
+        await self.eventually(gone)
+
+    async def return_(self, name: str) -> None:
+        """Join a member that left, as it was."""
+        await self.hub.create(scheme.CLUSTERS, self._left.pop(name))
+
+        async def ready() -> None:
+            cluster = await self.get("hub", scheme.CLUSTERS, name)
+            assert cluster is not None and not cluster["spec"].get("taints")
+
+        await self.eventually(ready)
+
     async def annotate_cluster(self, name: str, annotations: Mapping[str, str | None]) -> None:
         """Set annotations of a Cluster, None removes one; taken off when the scenario ends."""
         self._annotations.setdefault(name, set()).update(annotations)
@@ -132,6 +165,43 @@ class Rig:
 
         await self.eventually(there)
 
+    # -- bindings -----------------------------------------------------------------------------------------------------
+
+    async def binding(self, name: str) -> Json:
+        """Of a template in the scenario's namespace, or of one outside of namespaces; `name` is the binding's."""
+        found = await self.get("hub", scheme.RESOURCE_BINDINGS, name, self.namespace)
+        found = found or await self.get("hub", scheme.CLUSTER_RESOURCE_BINDINGS, name)
+        assert found is not None, f"no binding {name}"
+        return found
+
+    async def divides(self, name: str, shares: Mapping[str, int]) -> None:
+        """Wait until the binding says so, and that it is scheduled, of the generation that it has."""
+
+        async def so() -> None:
+            binding = await self.binding(name)
+            targets = binding["spec"].get("clusters") or []
+            assert {target["name"]: target.get("replicas", 0) for target in targets} == shares
+            assert self.scheduled(binding)[:2] == ("True", "Success")
+            assert binding["status"]["schedulerObservedGeneration"] == binding["metadata"]["generation"]
+
+        await self.eventually(so)
+
+    async def refused(self, name: str, reason: str, text: str = "") -> None:
+        """Wait until the binding says that it cannot be scheduled."""
+
+        async def so() -> None:
+            status, said, message = self.scheduled(await self.binding(name))
+            assert (status, said) == ("False", reason) and text in message
+
+        await self.eventually(so)
+
+    @staticmethod
+    def scheduled(binding: Json) -> tuple[str, str, str]:
+        """Status, reason and message of the condition."""
+        conditions = binding.get("status", {}).get("conditions") or []
+        (found,) = [one for one in conditions if one["type"] == "Scheduled"]
+        return found["status"], found["reason"], found["message"]
+
     # -- time ---------------------------------------------------------------------------------------------------------
 
     async def eventually(self, check: Check, seconds: float = 60.0) -> None:
@@ -141,7 +211,7 @@ class Rig:
         while True:
             try:
                 return await check()
-            except (AssertionError, ApiError, KeyError, TypeError, IndexError):
+            except (AssertionError, ApiError, KeyError, TypeError, IndexError, ValueError):
                 if loop.time() > deadline:
                     raise
             await asyncio.sleep(POLL_SECONDS)
@@ -236,6 +306,10 @@ class RealRig(Rig):
         await super()._apply(obj, server)
 
     async def close(self) -> None:
+        for name in list(self._left):
+            await self.return_(name)
+        for name, spec in self._specs.items():
+            await self.patch(scheme.CLUSTERS, name, {"spec": spec})
         for name, labels in self._labels.items():
             now = (await self.hub.get(scheme.CLUSTERS, name)).json()["metadata"].get("labels", {})
             back: dict[str, str | None] = {**dict.fromkeys(now), **labels}

@@ -81,7 +81,7 @@ class Scheduler:
         if item.deleting or not mine:
             return None
         if due(binding.spec, binding.status, item.annotations, self.placer.snapshot) is None:
-            await self._confirm(key, item, binding.status)
+            await self._confirm(key, item, binding)
             return None
         asks = self.placer.asks(binding.spec)
         if not asks and binding.spec.workload_affinity_groups is None:
@@ -161,10 +161,15 @@ class Scheduler:
                 self.failures[key] = failures + 1
                 return Requeue(min(FIRST_BACKOFF_SECONDS * 2 ** min(failures, 10), LAST_BACKOFF_SECONDS))
 
-    async def _confirm(self, key: Key, item: Item, status: BindingStatus) -> None:
-        """Nothing to decide: what was decided holds for this generation too."""
-        generation = item.meta.generation
-        if max(status.scheduler_observed_generation, self.written.get(key, 0)) < generation:
+    async def _confirm(self, key: Key, item: Item, binding: ResourceBinding) -> None:
+        """Nothing to decide: what was decided holds for this generation too. It may have been decided when the binding
+        was written; then nobody has said so yet."""
+        status, generation = binding.status, item.meta.generation
+        said = condition(status.conditions, SCHEDULED)
+        known = max(status.scheduler_observed_generation, self.written.get(key, 0))
+        if (said is None or said.status != "True") and known < generation:
+            await self._place(key, item, binding, Fit(tuple(binding.spec.clusters or ())), loud=True)
+        elif known < generation:
             await self._write_status(item, {"schedulerObservedGeneration": generation})
             self.written[key] = generation
 
