@@ -10,6 +10,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import quote
 
 import msgspec
 
@@ -19,7 +20,13 @@ from hansa.kube.client import Client
 from hansa.service.gateway import files, metrics
 from hansa.service.gateway.endpoints import ready_pods
 from hansa.service.gateway.envoy import AdminError, Envoy
-from hansa.service.gateway.health import PeerHealth, peer_health, rejected_updates
+from hansa.service.gateway.health import (
+    SILENT_PATTERN,
+    PeerHealth,
+    peer_health,
+    rejected_updates,
+    silent_inbounds,
+)
 from hansa.service.gateway.hosts import REFRESH_SECONDS, Hosts
 from hansa.service.gateway.layout import Layout
 from hansa.service.gateway.publisher import Publisher
@@ -33,7 +40,11 @@ GATHER_SECONDS = 0.1
 """Changes of so long are written at once."""
 SETTLE_SECONDS = 1.0
 """By then Envoy has taken its listeners from clusters that are to go."""
-LOOK_SECONDS = 2.0
+LOOK_SECONDS = 0.5
+"""How often Envoy is asked whether own pods answer; less often where there are very many ports."""
+PORTS_PER_LOOK = 250
+REPORT_LOOKS = 5
+"""After so many looks Envoy is asked about everything else."""
 
 
 class Gateway:
@@ -60,6 +71,7 @@ class Gateway:
         self._envoy = Envoy(envoy, self._layout, settings)
         self._site: Site | None = self._recalled()
         self._authorities: bytes | None = None
+        self._silent: frozenset[str] = frozenset()
         self._health: dict[str, PeerHealth] = {}
         self.rejected = 0
         """How many files Envoy has refused since it started."""
@@ -125,14 +137,15 @@ class Gateway:
                 await asyncio.to_thread(self._clear_up, site)
 
     def _wanted(self) -> Site | None:
-        """What is to be done by all that is known; None while not all is."""
+        """What is to be done by all that is known, else what was to be done before; None for neither."""
         facts = self._sources.facts()
         if facts is None:
-            return None
+            return self._site.withholding(self._silent) if self._site is not None else None
         pods = ready_pods(facts.slices, frozenset(facts.routes))
         gateways = self._hosts.gateways(facts.peers)
         port = self._settings.port
-        return site_of(facts.peers, facts.routes, facts.exported, pods, gateways, inbound_port=port)
+        site = site_of(facts.peers, facts.routes, facts.exported, pods, gateways, inbound_port=port)
+        return site.withholding(self._silent)
 
     def _documents(self, site: Site, former: Site) -> files.Documents:
         assert self._authorities is not None
@@ -165,22 +178,40 @@ class Gateway:
         await self._envoy.run()
 
     async def _keep_looking(self) -> None:
+        """A pod that its cluster takes for ready may be gone with its node for a long while. Other gateways go
+        elsewhere when its port is not offered, so they are not kept waiting for the cluster to notice."""
+        looks = 0
+        suspected: frozenset[str] = frozenset()
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
             site = self._site
+            ports = len(site.inbounds) + len(site.outbounds) if site is not None else 0
+            await asyncio.sleep(LOOK_SECONDS * (1 + ports // PORTS_PER_LOOK))
             if site is None or self._envoy.pid is None:
                 continue
             try:
-                clusters = await self._envoy.ask("/clusters?format=json")
-                stats = await self._envoy.ask("/stats?format=json&filter=update_rejected$")
+                stats = await self._envoy.ask(f"/stats?format=json&filter={quote(SILENT_PATTERN)}")
+                found = silent_inbounds(stats.get("stats") or (), site)
+                # twice in a row, because pods that are new have not been looked at yet
+                if (silent := found & suspected) != self._silent:
+                    log.warning("not offered, because no pod answers: %s", ", ".join(sorted(silent)) or "nothing now")
+                    self._silent = silent
+                    self._changed.set()
+                suspected = found
+                looks += 1
+                if looks % REPORT_LOOKS == 0:
+                    await self._report(site)
             except AdminError as error:
                 log.info("Envoy's administration does not answer: %s", error)
-                continue
-            found = peer_health(clusters, site)
-            metrics.show(site.cluster, self._health, found)
-            self._health = found
-            self._tell_rejections(site.cluster, rejected_updates(stats.get("stats") or ()))
-            await self._publisher.tell(found)
+
+    async def _report(self, site: Site) -> None:
+        """Show and tell how the peers are. Raises AdminError."""
+        clusters = await self._envoy.ask("/clusters?format=json")
+        stats = await self._envoy.ask("/stats?format=json&filter=update_rejected$")
+        found = peer_health(clusters, site)
+        metrics.show(site.cluster, self._health, found)
+        self._health = found
+        self._tell_rejections(site.cluster, rejected_updates(stats.get("stats") or ()))
+        await self._publisher.tell(found)
 
     def _tell_rejections(self, cluster: str, rejected: int) -> None:
         if rejected > self.rejected:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from hansa.api.meta import Json
-from hansa.service.gateway.listeners import import_cluster
+from hansa.service.gateway.listeners import export_cluster, import_cluster
 from hansa.service.gateway.site import Site
 
 
@@ -34,6 +34,17 @@ def peer_health(clusters: Json, site: Site) -> dict[str, PeerHealth]:
 
 def _is_healthy(status: Json) -> bool:
     return not (status.get("failed_active_health_check") or status.get("failed_outlier_check"))
+
+
+SILENT_PATTERN = r"^cluster\.export/.*\.membership_healthy$"
+"""Envoy's statistics that `silent_inbounds` reads."""
+
+
+def silent_inbounds(stats: Iterable[Json], site: Site) -> frozenset[str]:
+    """Names of inbounds none of whose pods Envoy finds healthy."""
+    suffix = ".membership_healthy"
+    healthy = {one["name"].removeprefix("cluster.").removesuffix(suffix): one["value"] for one in stats}
+    return frozenset(one.name for one in site.inbounds if healthy.get(export_cluster(one)) == 0)
 
 
 def rejected_updates(stats: Iterable[Json]) -> int:

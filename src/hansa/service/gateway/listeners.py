@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 
 from hansa.api.meta import Json
 from hansa.api.routing import gateway_identity
@@ -31,12 +32,13 @@ def import_cluster(outbound: Outbound) -> str:
 def listeners(site: Site, layout: Layout, settings: Settings) -> list[Json]:
     """What Envoy shall listen to. Nobody's name, nobody's listener: Envoy refuses one without filter chains."""
     found = [_outbound(one, settings) for one in site.outbounds]
-    if site.inbounds:
-        found.append(_inbound(site, layout, settings))
+    offered = [one for one in site.inbounds if not one.withheld]
+    if offered:
+        found.append(_inbound(offered, layout, settings))
     return found
 
 
-def _inbound(site: Site, layout: Layout, settings: Settings) -> Json:
+def _inbound(offered: Sequence[Inbound], layout: Layout, settings: Settings) -> Json:
     inspector = f"{_EXTENSIONS}.filters.listener.tls_inspector.v3.TlsInspector"
     return {
         "@type": "type.googleapis.com/envoy.config.listener.v3.Listener",
@@ -47,7 +49,7 @@ def _inbound(site: Site, layout: Layout, settings: Settings) -> Json:
         ],
         "listener_filters_timeout": "5s",
         "socket_options": _keepalive(),
-        "filter_chains": [_chain(one, layout) for one in site.inbounds],
+        "filter_chains": [_chain(one, layout) for one in offered],
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from hansa.api.meta import Key
@@ -32,6 +32,7 @@ class Inbound:
 
     consumers: Clusters whose gateways may come in; never empty.
     restricted: Whether these are fewer than all members.
+    withheld: None of its pods answers the gateway, whatever its cluster says of them: it is not offered meanwhile.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Inbound:
     consumers: tuple[str, ...]
     restricted: bool
     pods: tuple[Address, ...]
+    withheld: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,10 @@ class Site:
     inbounds: tuple[Inbound, ...] = ()
     outbounds: tuple[Outbound, ...] = ()
     faults: tuple[str, ...] = ()
+
+    def withholding(self, silent: frozenset[str]) -> Site:
+        """The same, with exactly these inbounds (by name) withheld."""
+        return replace(self, inbounds=tuple(replace(one, withheld=one.name in silent) for one in self.inbounds))
 
 
 def site_of(

@@ -13,7 +13,7 @@ import pytest
 from hansa.kube.errors import ConfigError
 from hansa.service.gateway import files
 from hansa.service.gateway.clusters import assignments, clusters, probe_seconds
-from hansa.service.gateway.health import PeerHealth, peer_health, rejected_updates
+from hansa.service.gateway.health import PeerHealth, peer_health, rejected_updates, silent_inbounds
 from hansa.service.gateway.layout import Layout
 from hansa.service.gateway.listeners import listeners
 from hansa.service.gateway.settings import Settings
@@ -218,3 +218,18 @@ def test_health_of_peers_is_what_the_probes_of_imports_say() -> None:
     }
     assert peer_health(document, SITE) == {"b": PeerHealth(1, 2), "c": PeerHealth(0, 1)}
     assert rejected_updates([{"name": "x.update_rejected", "value": 2}, {"name": "x.update_success", "value": 5}]) == 2
+
+
+def test_what_no_pod_answers_for_is_not_offered_but_still_probed() -> None:
+    stats = [
+        {"name": "cluster.export/shop/web/http.membership_healthy", "value": 0},
+        {"name": "cluster.export/shop/db/sql.membership_healthy", "value": 1},
+        {"name": "cluster.export/shop/gone/http.membership_healthy", "value": 0},
+    ]
+    silent = silent_inbounds(stats, SITE)
+    assert silent == {"shop/web/http"}
+    assert silent_inbounds([], SITE) == frozenset(), "unknown is not silent"
+    withheld = SITE.withholding(silent)
+    assert set(chains(withheld)) == {CLOSED.server_name}
+    assert clusters(withheld, LAYOUT, SETTINGS) == clusters(SITE, LAYOUT, SETTINGS)
+    assert withheld.withholding(frozenset()) == SITE
