@@ -59,6 +59,49 @@ def rooms(**by_name: int) -> list[Cluster]:
     return [cluster(name, room) for name, room in by_name.items()]
 
 
+EVEN, ODD = "4858ca61-3ff8-4095-8267-f3d059d8074c", "d43fdeeb-d750-4e2b-bee3-64eb94534f4c"
+
+
+@pytest.mark.parametrize(
+    ("replicas", "weights", "ascending", "descending"),
+    [
+        (12, (3, 2, 1), (6, 4, 2), None),
+        (13, (3, 2, 1), (7, 4, 2), None),
+        (14, (3, 2, 1), (7, 5, 2), None),
+        (3, (1, 1), (2, 1), (1, 2)),
+        (5, (1, 1, 1), (2, 2, 1), (1, 2, 2)),
+        (7, (2, 1, 1, 1), (3, 2, 1, 1), (3, 1, 1, 2)),
+        (8, (2, 1, 1, 1), (3, 2, 2, 1), (3, 1, 2, 2)),
+        (9, (2, 1, 1, 1), (3, 2, 2, 2), None),
+        (12, (20, 12, 6), (6, 4, 2), None),
+        (9, (1, 3), (2, 7), None),
+    ],
+)
+def test_static_weights(
+    replicas: int, weights: tuple[int, ...], ascending: tuple[int, ...], descending: tuple[int, ...] | None
+) -> None:
+    """A tie goes to the first name, or to the last where the UID's hash is odd."""
+    rules = [{"targetCluster": {"clusterNames": [f"m{i}"]}, "weight": weight} for i, weight in enumerate(weights)]
+    strategy = {"replicaDivisionPreference": "Weighted", "weightPreference": {"staticWeightList": rules}}
+    for uid, expected in ((EVEN, ascending), (ODD, descending or ascending)):
+        spec = binding(replicas, divided(strategy))
+        resource = msgspec.structs.replace(spec.resource, uid=uid)
+        found = shares(
+            decide(msgspec.structs.replace(spec, resource=resource), rooms(**{f"m{i}": 0 for i in range(4)}))
+        )
+        assert tuple(found.values()) == expected
+
+
+def test_an_empty_preference_weighs_all_the_same_and_minds_spread_constraints() -> None:
+    """A static list ignores them, and so does no preference at all."""
+    limits = spread(cluster=(1, 2))
+    members = rooms(m1=9, m2=9, m3=9)
+    one_rule = [{"targetCluster": {"clusterNames": ["m1", "m2", "m3"]}, "weight": 1}]
+    for preference, count in (({}, 2), ({"staticWeightList": one_rule}, 3), (None, 3)):
+        strategy = {"replicaDivisionPreference": "Weighted", "weightPreference": preference}
+        assert len(shares(decide(binding(6, divided(strategy, **limits)), members))) == count
+
+
 @pytest.mark.parametrize(
     ("replicas", "held", "room", "expected"),
     [
@@ -216,6 +259,43 @@ def overflowing() -> dict[str, Any]:
     term = {"affinityName": "own", "clusterNames": ["m1"]}
     overflow = {"affinityName": "rented", "clusterNames": ["m2"]}
     return divided(DYNAMIC, clusterAffinities=[{**term, "overflowAffinities": [overflow]}])
+
+
+def test_a_region_without_a_limit_for_clusters_gives_one_cluster_each() -> None:
+    """Admission asks for a constraint by cluster; without it 0 is what Karmada computes with."""
+    members = regional(m1="east", m2="east", m3="west")
+    assert list(shares(decide(binding(3, spread(region=(2, 2))), members))) == ["m1", "m3"]
+
+
+def test_when_all_terms_fail_the_first_decides_unless_something_is_broken() -> None:
+    terms = [{"affinityName": name, "clusterNames": [name]} for name in ("gone", "m1")]
+    members = [cluster("m1", 9, taints=[{"key": "cluster.karmada.io/not-ready", "effect": "NoSchedule"}])]
+    outcome = decide(binding(3, {"clusterAffinities": terms}), members)
+    assert isinstance(outcome, Unfit)
+    assert outcome.attempts[0] == f"with clusterAffiliates index(0): {outcome.message}"
+    assert not outcome.clears and len(outcome.attempts) == 2
+    outcome = decide(binding(3, {"clusterAffinities": terms}), rooms(other=1))
+    assert isinstance(outcome, Unfit) and outcome.clears
+
+
+def test_empty_workloads_are_propagated_where_that_is_asked_for() -> None:
+    request = Request.of(binding(1, divided(DYNAMIC)), BindingStatus(), keeps_empty=True)
+    assert shares(schedule(request, Snapshot.of(rooms(m1=5, m2=1)))) == {"m1": 1, "m2": 0}
+
+
+def test_resource_models_count_unless_the_gate_is_off() -> None:
+    modelings = [{"grade": 0, "count": 3}]
+    document = {
+        "metadata": {"name": "m"},
+        "spec": {"resourceModels": [model(0, cpu="1", memory="1Gi")]},
+        "status": {"resourceSummary": {"allocatable": PLENTY, "allocatableModelings": modelings}},
+    }
+    found = msgspec.convert(document, Cluster)
+    question = Request.of(
+        binding(1, {}, replicaRequirements={"resourceRequest": {"cpu": "1"}}), BindingStatus()
+    ).question
+    assert Snapshot.of([found]).clusters[0].allocatable(question) == 3
+    assert Snapshot.of([found], models=False).clusters[0].allocatable(question) == 10
 
 
 def test_overflow_is_filled_last_and_left_first() -> None:

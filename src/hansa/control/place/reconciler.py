@@ -11,7 +11,7 @@ from hansa.api import names
 from hansa.api.conditions import condition, documents, with_condition
 from hansa.api.item import Item
 from hansa.api.meta import Condition, Json, Key
-from hansa.api.work import BindingSpec, BindingStatus, ResourceBinding, TargetCluster
+from hansa.api.work import BindingSpec, ResourceBinding, TargetCluster
 from hansa.base.clock import rfc3339
 from hansa.control.bindings import binding_resource, template_reference
 from hansa.control.context import Context
