@@ -8,11 +8,13 @@ import msgspec
 import pytest
 
 from hansa.api import names
-from hansa.api.cluster import Cluster
+from hansa.api.cluster import Cluster, ResourceModel, ResourceModelRange
 from hansa.api.item import Item
+from hansa.base.quantity import Quantity
 from hansa.control.cluster.credentials import config_of
 from hansa.control.cluster.damping import Damping
 from hansa.control.cluster.lifecycle import taints_by_condition
+from hansa.control.cluster.modeling import modelings
 from hansa.control.cluster.summary import PodRequests, allocatable, node_summary, shown
 from hansa.control.namespace.eligible import is_propagated
 from hansa.kube.errors import ConfigError
@@ -83,6 +85,7 @@ def test_summaries() -> None:
     allocated, allocating = requests.totals(pods)
     assert shown(allocated) == {"cpu": "500m", "pods": "2"}
     assert shown(allocating) == {"cpu": "250m", "pods": "1"}
+    assert {node: shown(used) for node, used in requests.by_node().items()} == {"n1": shown(allocated)}
     allocated, allocating = requests.totals([pod("a", "n1"), pod("c", "n1", version="2")])
     assert (shown(allocated)["pods"], shown(allocating)) == ("2", {})
 
@@ -111,3 +114,43 @@ def test_summaries() -> None:
 def test_which_namespaces_are_propagated(name: str, labels: dict[str, str], propagated: bool) -> None:
     item = Item.of({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
     assert is_propagated(item, ("kube-.*",)) is propagated
+
+
+MODELS = [
+    ResourceModel(
+        grade=grade,
+        ranges=[
+            ResourceModelRange(name="cpu", min=str(cpu), max="1000"),
+            ResourceModelRange(name="memory", min=f"{memory}Gi", max="1000Gi"),
+        ],
+    )
+    for grade, (cpu, memory) in enumerate([(0, 0), (1, 4), (2, 16)])
+]
+
+
+def sized(name: str, cpu: str, memory: str, pods: str = "110") -> Item:
+    return Item.of(
+        {
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": {"name": name},
+            "status": {"allocatable": {"cpu": cpu, "memory": memory, "pods": pods}},
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("nodes", "used", "expected"),
+    [
+        ([], {}, [0, 0, 0]),
+        ([sized("n", "2500m", "5Gi")], {}, [0, 1, 0]),
+        ([sized("n", "16", "64Gi")], {}, [0, 0, 1]),
+        ([sized("n", "16", "64Gi")], {"n": {"cpu": Quantity.parse("15500m")}}, [1, 0, 0]),
+        ([sized("n", "16", "64Gi")], {"n": {"cpu": Quantity.parse("20")}}, [1, 0, 0]),
+        ([sized("n", "16", "64Gi", "0"), sized("o", "1", "4Gi")], {}, [0, 1, 0]),
+        ([sized("n", "16", "64Gi")], {"n": {"pods": Quantity.of(110)}}, [0, 0, 0]),
+    ],
+)
+def test_nodes_by_grade(nodes: list[Item], used: dict[str, dict[str, Quantity]], expected: list[int]) -> None:
+    found = modelings(MODELS, nodes, used)
+    assert [(entry["grade"], entry["count"]) for entry in found] == list(enumerate(expected))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
 from hansa.api import names, scheme
-from hansa.api.cluster import Cluster
+from hansa.api.cluster import Cluster, ResourceModel
 from hansa.api.conditions import documents, with_condition
 from hansa.api.item import Item
 from hansa.api.meta import Condition, Json, Key
 from hansa.base.patch import equal_json, merge_diff
 from hansa.control.cluster.damping import Damping
 from hansa.control.cluster.members import CLIENT_FAILED, MemberKeeper
+from hansa.control.cluster.modeling import modelings
 from hansa.control.cluster.summary import PodRequests, allocatable, enablements, node_summary, shown
 from hansa.control.context import Context
 from hansa.kube.errors import ApiError, NotFound, Unreachable
@@ -60,7 +62,7 @@ class ClusterObserver:
         conditions = with_condition(cluster.status.conditions, observed, self.context.clock.now())
         change: Json = {}
         if ready and observed.status == "True":
-            found, complete = await self._collected(member)
+            found, complete = await self._collected(member, cluster.spec.resource_models or ())
             change = found
             conditions = with_condition(conditions, complete, self.context.clock.now())
         await self._write(item, cluster, conditions, change)
@@ -75,7 +77,7 @@ class ClusterObserver:
         conditions = with_condition(cluster.status.conditions, failed, self.context.clock.now())
         await self._write(item, cluster, conditions, {})
 
-    async def _collected(self, member: Member) -> tuple[Json, Condition]:
+    async def _collected(self, member: Member, models: Sequence[ResourceModel]) -> tuple[Json, Condition]:
         """What the member has to tell beside its readiness; what cannot be had right now is left as it was."""
         found: Json = {}
         try:
@@ -91,11 +93,14 @@ class ClusterObserver:
             requests = self.pods.setdefault(member.name, PodRequests())
             allocated, allocating = requests.totals(pods.store)
             found["nodeSummary"] = node_summary(nodes.store)
-            found["resourceSummary"] = {
+            summary: Json = {
                 "allocatable": shown(allocatable(nodes.store)),
                 "allocated": shown(allocated),
                 "allocating": shown(allocating),
             }
+            if models and self.context.options.gates.enabled("CustomizedClusterResourceModeling"):
+                summary["allocatableModelings"] = modelings(models, nodes.store, requests.by_node())
+            found["resourceSummary"] = summary
         return found, enablement_condition(len(found["apiEnablements"]), complete=member.discovery.complete)
 
     async def _write(self, item: Item, cluster: Cluster, conditions: list[Condition], found: Json) -> None:

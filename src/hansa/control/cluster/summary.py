@@ -19,38 +19,46 @@ class PodRequests:
     """Requests of pods, computed once for each version of a pod's spec."""
 
     def __init__(self) -> None:
-        self._known: dict[Key, tuple[str, bool, Resources | None]] = {}
+        self._known: dict[Key, tuple[str, str, Resources | None]] = {}
 
     def totals(self, pods: Iterable[Item]) -> tuple[Resources, Resources]:
         """(allocated: of pods on a node that have not ended; allocating: of pods that wait for one)."""
         allocated: Resources = {}
         allocating: Resources = {}
-        seen: dict[Key, tuple[str, bool, Resources | None]] = {}
+        seen: dict[Key, tuple[str, str, Resources | None]] = {}
         for pod in pods:
             known = self._known.get(pod.key)
             if known is None or known[0] != pod.meta.resource_version:
                 known = (pod.meta.resource_version, *_read(pod))
             seen[pod.key] = known
-            _, placed, requests = known
+            _, node, requests = known
             if requests is not None:
-                _add(allocated if placed else allocating, requests)
+                _add(allocated if node else allocating, requests)
         self._known = seen
         return allocated, allocating
 
+    def by_node(self) -> dict[str, Resources]:
+        """Of the pods that `totals` has seen last."""
+        found: dict[str, Resources] = {}
+        for _, node, requests in self._known.values():
+            if node and requests is not None:
+                _add(found.setdefault(node, {}), requests)
+        return found
 
-def _read(pod: Item) -> tuple[bool, Resources | None]:
-    """(on a node, what it counts with; None when it does not count)."""
+
+def _read(pod: Item) -> tuple[str, Resources | None]:
+    """(its node, empty while it waits for one; what it counts with, None when it does not count)."""
     document = pod.json()
     spec: Json = document.get("spec") or {}
-    placed = bool(spec.get("nodeName"))
-    if placed and (document.get("status") or {}).get("phase") in _DONE:
-        return placed, None
+    node = str(spec.get("nodeName") or "")
+    if node and (document.get("status") or {}).get("phase") in _DONE:
+        return node, None
     try:
         requests = {name: Quantity.parse(text) for name, text in resource_request(spec).items()}
     except InterpretError:
         requests = Resources()
     requests["pods"] = Quantity.of(1)
-    return placed, requests
+    return node, requests
 
 
 def _add(total: Resources, more: Mapping[str, Quantity]) -> None:

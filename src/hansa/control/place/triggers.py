@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+
+import msgspec
 
 from hansa.api import names
 from hansa.api.affinity import matches
 from hansa.api.cluster import Cluster
 from hansa.api.item import Item
-from hansa.api.policy import ClusterAffinity
-from hansa.api.work import BindingSpec, BindingStatus, ResourceBinding
+from hansa.api.policy import Placement
+from hansa.api.work import BindingSpec, BindingSuspension
 
 _POLICY_LABELS = (names.POLICY_ID_LABEL, names.CLUSTER_POLICY_ID_LABEL, names.BINDING_MANAGED_BY_LABEL)
 
@@ -27,38 +29,75 @@ def is_ours(spec: BindingSpec, scheduler_name: str) -> bool:
     return spec.suspension is None or not spec.suspension.scheduling
 
 
-def affected(bindings: Iterator[Item], clusters: list[Cluster], scheduler_name: str) -> Iterator[Item]:
+class _Named(msgspec.Struct):
+    name: str = ""
+
+
+class _Condition(msgspec.Struct):
+    type: str = ""
+    reason: str = ""
+
+
+class _Spec(msgspec.Struct, rename="camel"):
+    placement: msgspec.Raw = msgspec.Raw(b"")
+    scheduler_name: str = ""
+    suspension: BindingSuspension | None = None
+    clusters: list[_Named] | None = None
+
+
+class _Status(msgspec.Struct, rename="camel"):
+    scheduler_observed_generation: int = 0
+    scheduler_observing_affinity_name: str = ""
+    conditions: list[_Condition] | None = None
+
+
+class _Binding(msgspec.Struct):
+    """As little of a binding as has to be known of each of them when a cluster changes."""
+
+    spec: _Spec = msgspec.field(default_factory=_Spec)
+    status: _Status = msgspec.field(default_factory=_Status)
+
+
+_decode = msgspec.json.Decoder(_Binding).decode
+
+
+def affected(bindings: Iterable[Item], clusters: list[Cluster], scheduler_name: str) -> Iterator[Item]:
     """Bindings whose affinity in use means one of `clusters` (the old and the new state of the one that changed), and
     those that no cluster fits: what their condition says is about all of them.
+
+    Each placement is looked at once, however many bindings have it.
     """
+    names_ = {cluster.metadata.name for cluster in clusters}
+    known: dict[tuple[bytes, str], tuple[bool, bool]] = {}
     for item in bindings:
-        binding = item.as_(ResourceBinding)
-        if not is_ours(binding.spec, scheduler_name):
+        binding = _decode(item.raw)
+        spec, status = binding.spec, binding.status
+        placement = bytes(spec.placement)
+        if placement in (b"", b"null") or (spec.scheduler_name or "default-scheduler") != scheduler_name:
             continue
-        by_terms = binding.spec.placement is not None and bool(binding.spec.placement.cluster_affinities)
-        if by_terms and binding.status.scheduler_observed_generation != item.meta.generation:
-            yield item
+        if spec.suspension is not None and spec.suspension.scheduling:
             continue
-        if _unfit(binding.status):
+        key = (placement, status.scheduler_observing_affinity_name)
+        if key not in known:
+            known[key] = _meant(*key, clusters)
+        by_terms, meant = known[key]
+        unseen = by_terms and status.scheduler_observed_generation != item.meta.generation
+        if meant or unseen or _unfit(status) or any(target.name in names_ for target in spec.clusters or ()):
             yield item
-            continue
-        targets = {target.name for target in binding.spec.clusters or ()}
-        affinity = _affinity(binding.spec, binding.status)
-        if any(cluster.metadata.name in targets or matches(affinity, cluster) for cluster in clusters):
-            yield item
 
 
-def _unfit(status: BindingStatus) -> bool:
-    return any(one.type == "Scheduled" and one.reason == "NoClusterFit" for one in status.conditions or ())
-
-
-def _affinity(spec: BindingSpec, status: BindingStatus) -> ClusterAffinity | None:
-    placement = spec.placement
-    if placement is None or not placement.cluster_affinities:
-        return placement.cluster_affinity if placement is not None else None
-    observed = status.scheduler_observed_affinity_name
+def _meant(raw: bytes, observed: str, clusters: Iterable[Cluster]) -> tuple[bool, bool]:
+    """(whether the placement has affinity terms, whether the affinity in use means one of the clusters)."""
+    placement = msgspec.json.decode(raw, type=Placement)
     terms = placement.cluster_affinities
-    return next((term for term in terms if term.affinity_name == observed), terms[0])
+    if not terms:
+        return False, any(matches(placement.cluster_affinity, cluster) for cluster in clusters)
+    affinity = next((term for term in terms if term.affinity_name == observed), terms[0])
+    return True, any(matches(affinity, cluster) for cluster in clusters)
+
+
+def _unfit(status: _Status) -> bool:
+    return any(one.type == "Scheduled" and one.reason == "NoClusterFit" for one in status.conditions or ())
 
 
 def concerns_placement(old: Cluster | None, new: Cluster | None) -> bool:
