@@ -180,6 +180,22 @@ async def test_a_gateway_always_has_a_certificate(federation: Federation, tmp_pa
     task.cancel()
 
 
+async def test_a_request_that_nobody_answers_is_waited_for_and_not_made_again(
+    federation: Federation, tmp_path: Path
+) -> None:
+    await federation.plane.stop()
+    used: list[Identity] = []
+    hub, member = as_member(federation, "member1"), federation.clients["member1"]
+    task = asyncio.create_task(Keeper(hub, member, tmp_path, federation.clock, used.append).run())
+    await asyncio.sleep(1800)
+    (pending,) = (await federation.hub.list(CSRS)).items
+    await federation.restart()
+    await asyncio.sleep(180)
+    assert len(used) == 1
+    assert [item.key for item in (await federation.hub.list(CSRS)).items] == [pending.key]
+    task.cancel()
+
+
 async def test_one_authority_follows_another(federation: Federation, tmp_path: Path) -> None:
     """The next one is believed before it signs."""
     await federation.restart()  # within the test, so that its timers are virtual

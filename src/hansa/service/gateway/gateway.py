@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -65,12 +65,14 @@ class Gateway:
         self._settings = settings
         self._changed = asyncio.Event()
         self._startable = asyncio.Event()
+        self._identity: tuple[KeyPair, bytes] | None = None
         self._sources = Sources(member, self._changed.set)
         self._hosts = hosts or Hosts()
+        self._hosts.recall(self._layout.hosts)
         self._publisher = Publisher(member, settings, clock)
         self._envoy = Envoy(envoy, self._layout, settings)
         self._site: Site | None = self._recalled()
-        self._authorities: bytes | None = None
+        self._written: tuple[Site, tuple[KeyPair, bytes]] | None = None
         self._silent: frozenset[str] = frozenset()
         self._health: dict[str, PeerHealth] = {}
         self.rejected = 0
@@ -88,19 +90,15 @@ class Gateway:
 
     def fault(self) -> str:
         """Why it does not serve; empty when it does."""
-        if self._authorities is None:
+        if self._identity is None:
             return "no certificate yet"
-        if self._site is None:
+        if self._written is None:
             return self._sources.waiting() or "Envoy's files are not written yet"
         return "" if self._envoy.pid is not None else "Envoy does not run"
 
     def use(self, pair: KeyPair, authorities: bytes) -> None:
         """Show this certificate from now on, and believe those that `authorities` (PEM) have signed."""
-        files.write(files.identity_document(self._layout, pair.certificate, pair.key))
-        self._authorities = authorities
-        if self._site is not None:
-            files.write(self._documents(self._site, self._site))
-            self._startable.set()
+        self._identity = pair, authorities
         self._changed.set()
 
     async def run(self) -> None:
@@ -119,22 +117,56 @@ class Gateway:
     # -- files --------------------------------------------------------------------------------------------------------
 
     async def _keep_files(self) -> None:
+        """A disk that is full, say, keeps what serves as it is; it does not end it."""
+        untidy = False
         while True:
-            await self._changed.wait()
+            try:
+                async with asyncio.timeout(SETTLE_SECONDS if untidy else None):
+                    await self._changed.wait()
+            except TimeoutError:
+                untidy = False
+                await self._tried(self._clear_up)
+                continue
             self._changed.clear()
             await asyncio.sleep(GATHER_SECONDS)
-            site = self._wanted()
-            if site is None or self._authorities is None or site == self._site:
+            site, identity = self._wanted(), self._identity
+            if site is None or identity is None or (site, identity) == self._written:
                 continue
-            former, self._site = self._site, site
-            for fault in site.faults:
-                log.error("%s", fault)
-            files.replace(self._layout.site, msgspec.json.encode(site))
-            await asyncio.to_thread(files.write, self._documents(site, former or site))
-            self._startable.set()
-            if former is not None:
-                await asyncio.sleep(SETTLE_SECONDS)
-                await asyncio.to_thread(self._clear_up, site)
+            if site != self._site:
+                for fault in site.faults:
+                    log.error("%s", fault)
+            if await self._tried(lambda site=site, identity=identity: self._write(site, identity)):
+                self._site, self._written = site, (site, identity)
+                self._startable.set()
+                untidy = True
+
+    async def _tried(self, work: Callable[[], None]) -> bool:
+        """Whether it worked; else it will be tried again."""
+        try:
+            await asyncio.to_thread(work)
+        except OSError as error:
+            log.error("Envoy's files not written: %s", error)
+            asyncio.get_running_loop().call_later(SETTLE_SECONDS, self._changed.set)
+            return False
+        return True
+
+    def _write(self, site: Site, identity: tuple[KeyPair, bytes]) -> None:
+        """Raises OSError."""
+        pair, authorities = identity
+        former = self._site or site
+        files.replace(self._layout.site, msgspec.json.encode(site))
+        files.write(
+            files.identity_document(self._layout, pair.certificate, pair.key)
+            | files.documents(site, former, self._layout, self._settings, authorities)
+        )
+
+    def _clear_up(self) -> None:
+        """Remove what was kept for the sake of what was there before. Raises OSError."""
+        if self._written is not None:
+            site, (_, authorities) = self._written
+            final = files.documents(site, site, self._layout, self._settings, authorities)
+            files.write(final)
+            files.sweep(self._layout, final)
 
     def _wanted(self) -> Site | None:
         """What is to be done by all that is known, else what was to be done before; None for neither."""
@@ -146,15 +178,6 @@ class Gateway:
         port = self._settings.port
         site = site_of(facts.peers, facts.routes, facts.exported, pods, gateways, inbound_port=port)
         return site.withholding(self._silent)
-
-    def _documents(self, site: Site, former: Site) -> files.Documents:
-        assert self._authorities is not None
-        return files.documents(site, former, self._layout, self._settings, self._authorities)
-
-    def _clear_up(self, site: Site) -> None:
-        final = self._documents(site, site)
-        files.write(final)
-        files.sweep(self._layout, final)
 
     def _recalled(self) -> Site | None:
         with suppress(FileNotFoundError):
@@ -170,6 +193,7 @@ class Gateway:
         while True:
             facts = self._sources.facts()
             if facts is not None and await self._hosts.refresh(facts.peers):
+                await self._tried(lambda: self._hosts.remember(self._layout.hosts))
                 self._changed.set()
             await asyncio.sleep(REFRESH_SECONDS if facts is not None else GATHER_SECONDS)
 

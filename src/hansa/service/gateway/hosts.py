@@ -7,8 +7,13 @@ import ipaddress
 import logging
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
 
 from hansa.api.routing import Peers
+from hansa.service.gateway import files
 from hansa.service.gateway.site import Address
 
 log = logging.getLogger(__name__)
@@ -36,6 +41,15 @@ class Hosts:
             }
             found[peer.cluster] = sorted(places)
         return found
+
+    def remember(self, path: Path) -> None:
+        """Raises OSError."""
+        files.replace(path, msgspec.json.encode(self._known))
+
+    def recall(self, path: Path) -> None:
+        """What was remembered; nothing when there is nothing, or it cannot be read."""
+        with suppress(FileNotFoundError, msgspec.MsgspecError):
+            self._known = msgspec.json.decode(path.read_bytes(), type=dict[str, list[str]])
 
     async def refresh(self, peers: Peers) -> bool:
         """Look all names up; whether an answer differs from the one before."""

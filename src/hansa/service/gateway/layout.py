@@ -43,6 +43,11 @@ class Layout:
         return self.directory / "site.json"
 
     @property
+    def hosts(self) -> Path:
+        """Addresses of the names of other gateways."""
+        return self.directory / "hosts.json"
+
+    @property
     def identity(self) -> Path:
         return self.directory / "identity"
 

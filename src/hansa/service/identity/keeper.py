@@ -9,6 +9,7 @@ import asyncio
 import base64
 import logging
 import os
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +21,14 @@ from hansa.base.certificates import KeyPair, begins_at, belong_together, expires
 from hansa.base.clock import Clock
 from hansa.kube.client import Client
 from hansa.kube.errors import ApiError, NotFound, Unreachable
+from hansa.runtime.backoff import Backoff
 from hansa.service.identity.decision import USAGES
 
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 60.0
 """How often the authorities and the certificate's age are looked at."""
-RETRY_SECONDS = 5.0
+FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 2.0, 60.0
 POLL_SECONDS = 0.5
 ANSWER_SECONDS = 60.0
 _FILES = ("tls.key", "tls.crt", "ca.crt")
@@ -56,17 +58,21 @@ class Keeper:
         self._clock = clock
         self._use = use
         self._current: Identity | None = None
+        self._pending: tuple[str, bytes] | None = None
+        """Name and key (PEM) of a request that nobody has answered yet."""
 
     async def run(self) -> None:
         """Until cancelled. What goes wrong is logged and tried again."""
         self._take(self._on_disk() or await self._in_member())
+        backoff = Backoff(random.Random(), first=FIRST_RETRY_SECONDS, last=LAST_RETRY_SECONDS)
         while True:
             try:
                 await self._look()
-            except (ApiError, Unreachable, NotIssued) as error:
+            except (ApiError, Unreachable, NotIssued, OSError) as error:
                 log.warning("no new certificate for the gateway: %s", error)
-                await asyncio.sleep(RETRY_SECONDS)
+                await asyncio.sleep(backoff.next())
             else:
+                backoff.reset()
                 await asyncio.sleep(LOOK_SECONDS)
 
     async def _look(self) -> None:
@@ -74,6 +80,7 @@ class Keeper:
         if current is None or self._is_due(current):
             pair = await self._request()
             await self._keep(Identity(pair, await self._authorities()))
+            self._pending = None
         elif (authorities := await self._authorities()) != current.authorities:
             await self._keep(Identity(current.pair, authorities))
 
@@ -83,7 +90,22 @@ class Keeper:
         return self._clock.now() >= begin + (end - begin) * 2 / 3
 
     async def _request(self) -> KeyPair:
-        """Raises NotIssued, ApiError, Unreachable."""
+        """Ask, or wait on for what was asked before. Raises NotIssued, ApiError, Unreachable."""
+        if self._pending is None:
+            self._pending = await self._ask()
+        name, key = self._pending
+        try:
+            for _ in range(int(ANSWER_SECONDS / POLL_SECONDS)):
+                certificate = _issued(await self._hub.get(scheme.CERTIFICATE_SIGNING_REQUESTS, name))
+                if certificate is not None:
+                    return KeyPair(certificate, key)
+                await asyncio.sleep(POLL_SECONDS)
+        except (NotIssued, NotFound):
+            self._pending = None
+            raise
+        raise NotIssued(f"{name} was not answered within {ANSWER_SECONDS:g} s: is the hub's control plane running?")
+
+    async def _ask(self) -> tuple[str, bytes]:
         key, request = make_request()
         obj: Json = {
             "apiVersion": "certificates.k8s.io/v1",
@@ -95,13 +117,7 @@ class Keeper:
                 "usages": list(USAGES),
             },
         }
-        name = (await self._hub.create(scheme.CERTIFICATE_SIGNING_REQUESTS, obj)).meta.name
-        for _ in range(int(ANSWER_SECONDS / POLL_SECONDS)):
-            certificate = _issued(await self._hub.get(scheme.CERTIFICATE_SIGNING_REQUESTS, name))
-            if certificate is not None:
-                return KeyPair(certificate, key)
-            await asyncio.sleep(POLL_SECONDS)
-        raise NotIssued(f"{name} was not answered within {ANSWER_SECONDS:g} s: is the hub's control plane running?")
+        return (await self._hub.create(scheme.CERTIFICATE_SIGNING_REQUESTS, obj)).meta.name, key
 
     async def _authorities(self) -> bytes:
         known = await self._hub.get(scheme.CONFIGMAPS, names.GATEWAY_AUTHORITIES, names.HANSA_NAMESPACE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from hansa.api.item import Item
 from hansa.api.meta import Key
 from hansa.api.routing import Backend, Peer, Peers, Route, RoutePort
@@ -160,7 +162,7 @@ def test_places_of_gateways() -> None:
     assert [split(one) for one in ("", "host", "host:", ":1", "host:0", "host:65536", "host:x")] == [None] * 7
 
 
-async def test_a_resolver_that_fails_takes_no_gateway_away() -> None:
+async def test_a_resolver_that_fails_takes_no_gateway_away(tmp_path: Path) -> None:
     answers: list[list[str] | OSError] = [["10.0.0.2", "10.0.0.1"], OSError("no resolver"), [], ["10.0.0.3"]]
 
     async def lookup(host: str) -> list[str]:
@@ -178,6 +180,10 @@ async def test_a_resolver_that_fails_takes_no_gateway_away() -> None:
     assert await hosts.refresh(peers)
     known = {"b": [Address("10.0.0.1", 1), Address("10.0.0.2", 1), Address("::1", 2)]}
     assert hosts.gateways(peers) == known
+    hosts.remember(tmp_path / "hosts.json")
+    restarted = Hosts(lookup)
+    restarted.recall(tmp_path / "hosts.json")
+    assert restarted.gateways(peers) == known
     assert not await hosts.refresh(peers)
     assert not await hosts.refresh(peers)
     assert hosts.gateways(peers) == known
