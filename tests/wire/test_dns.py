@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import re
 import sys
 import time
@@ -10,15 +11,26 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from aiohttp import ClientSession
 from tests.wire.dig import ask, dig, needs_dig
 from tests.wire.dns_cases import CASES, IMPORTS, SLICES, Answer, imported, service
 from tests.wire.kubectl_server import embedded_server
 
 from hansa.api.crd import all_crds
-from hansa.api.meta import Json
-from hansa.api.scheme import CRDS, ENDPOINT_SLICES, NAMESPACES, SERVICE_IMPORTS
+from hansa.api.meta import Json, Resource
+from hansa.api.scheme import (
+    CLUSTER_ROLE_BINDINGS,
+    CLUSTER_ROLES,
+    CRDS,
+    ENDPOINT_SLICES,
+    NAMESPACES,
+    ROLE_BINDINGS,
+    ROLES,
+    SERVICE_IMPORTS,
+)
 from hansa.apiserver.embedded import ADMIN, Embedded, start_embedded
+from hansa.apiserver.message import UserInfo
 from hansa.app.inprocess import InProcessTransport
 from hansa.kube.client import Client
 from hansa.kube.errors import Unreachable
@@ -193,3 +205,57 @@ async def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path) -> No
             process.terminate()
             await process.communicate()
         assert process.returncode == 0
+
+
+ROLE = [
+    {"apiGroups": ["multicluster.x-k8s.io"], "resources": ["serviceimports"], "verbs": ["list", "watch"]},
+    {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
+]
+PEERS_ROLE = [
+    {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["hansa-peers"], "verbs": ["list", "watch"]}
+]
+
+
+def granted(kind: str, rules: list[Json], namespace: str = "") -> list[tuple[Resource, Json]]:
+    meta = {"name": "hansa-dns"} | ({"namespace": namespace} if namespace else {})
+    api = "rbac.authorization.k8s.io"
+    role = {"apiVersion": f"{api}/v1", "kind": kind, "metadata": meta, "rules": rules}
+    binding = {
+        "apiVersion": f"{api}/v1",
+        "kind": f"{kind}Binding",
+        "metadata": meta,
+        "roleRef": {"apiGroup": api, "kind": kind, "name": "hansa-dns"},
+        "subjects": [{"kind": "User", "apiGroup": api, "name": "dns"}],
+    }
+    cluster = kind == "ClusterRole"
+    return [
+        (CLUSTER_ROLES if cluster else ROLES, role),
+        (CLUSTER_ROLE_BINDINGS if cluster else ROLE_BINDINGS, binding),
+    ]
+
+
+@pytest.mark.parametrize("missing", [None, *((rule, verb) for rule in range(2) for verb in ("list", "watch"))])
+async def test_it_needs_the_rights_that_the_documentation_names_and_no_others(
+    missing: tuple[int, str] | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    rules = copy.deepcopy(ROLE)
+    if missing is not None:
+        rules[missing[0]]["verbs"].remove(missing[1])
+    async with member(DEFINITION) as (server, administrator):
+        meta = {"name": "hansa-system"}
+        await administrator.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
+        for resource, obj in (*granted("ClusterRole", rules), *granted("Role", PEERS_ROLE, "hansa-system")):
+            await administrator.create(resource, obj)
+        await imports(administrator, IMPORTS[0])
+        client = Client(InProcessTransport("member", server, user=UserInfo("dns", ("system:authenticated",))), qps=0)
+        async with served(client) as dns:
+            if missing is None:
+                await until(dns, WEB, answers)
+                await administrator.patch(SERVICE_IMPORTS, "web", "shop", {"spec": {"ips": ["10.96.0.99"]}})
+                await until(dns, WEB, lambda text: "10.96.0.99" in text)
+                assert "does not let us" not in caplog.text
+            else:
+                resource = ROLE[missing[0]]["resources"][0]
+                async with asyncio.timeout(20):
+                    while f"does not let us {missing[1]} {resource}" not in caplog.text:
+                        await asyncio.sleep(0.02)

@@ -25,6 +25,7 @@ from hansa.apiserver.resources import VIRTUAL_GROUPS, Served
 from hansa.apiserver.target import Target, target_of
 from hansa.apiserver.watch import Watcher
 from hansa.apiserver.writes import Result, Writes
+from hansa.base.selector import SelectorError, parse_fields
 
 log = logging.getLogger(__name__)
 
@@ -306,9 +307,20 @@ def _asked(target: Target) -> Attributes:
         target.plural,
         target.subresource,
         target.namespace,
-        target.name,
+        target.name or _selected_name(target),
         target.path,
     )
+
+
+def _selected_name(target: Target) -> str:
+    """Who lists or watches one object by its name needs a right to that object only (kube-apiserver: RequestInfo)."""
+    if target.verb not in ("list", "watch"):
+        return ""
+    try:
+        name = parse_fields(target.query.get("fieldSelector")).exact("metadata.name") or ""
+    except SelectorError:
+        return ""
+    return "" if name in (".", "..") or "/" in name or "%" in name else name
 
 
 def _warnings(call: Call) -> dict[str, str]:

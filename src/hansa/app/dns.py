@@ -11,6 +11,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from prometheus_client import REGISTRY
+
 from hansa.api import names
 from hansa.app.connect import connected
 from hansa.app.run import split_address
@@ -20,6 +22,7 @@ from hansa.runtime import logs
 from hansa.runtime.clock import SystemClock
 from hansa.runtime.health import HealthServer
 from hansa.service.dns.keeper import ZoneKeeper
+from hansa.service.dns.metrics import ZoneCollector
 from hansa.service.dns.reply import Replies
 from hansa.service.dns.server import Server
 from hansa.service.dns.state import ZoneFile
@@ -70,6 +73,7 @@ async def run(options: DnsOptions, say: Callable[[str], None]) -> None:
             file=file,
             longest_seconds=options.state_age_seconds,
         )
+        REGISTRY.register(ZoneCollector(lambda: (keeper.zone, keeper.age_seconds())))
         if options.health_address is not None:
             host, port = split_address(options.health_address, "--health-address")
             health = HealthServer(host, port, checks={"zone": keeper.why_not_ready})

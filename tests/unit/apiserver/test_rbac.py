@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from hansa.api.meta import Json
-from hansa.apiserver.message import UserInfo
+from hansa.apiserver.message import Request, UserInfo
 from hansa.apiserver.rbac import GROUP, Attributes, Authorizer, default_rbac, forbidden_message, forbidden_status
+from hansa.apiserver.server import _asked
+from hansa.apiserver.target import target_of
 
 ALICE = UserInfo("alice", ("dev", "system:authenticated"))
 ADMIN = UserInfo("root", ("system:masters",))
@@ -209,3 +211,16 @@ def test_rules_of_a_user() -> None:
     rules, error = rbac.rules_of(ALICE, "default")
     assert rules == [rule("get", "pods")]
     assert error == f'clusterrole.{GROUP} "nope" not found'
+
+
+def test_a_list_of_one_object_by_its_name_needs_a_right_to_that_object_only() -> None:
+    def name(verb: str, path: str, **query: str) -> str:
+        return _asked(target_of(Request(verb, path, tuple(query.items()), {}, b"", None))).name
+
+    path = "/api/v1/namespaces/default/configmaps"
+    assert name("GET", path, fieldSelector="metadata.name=a") == "a"
+    assert name("GET", path, fieldSelector="metadata.name=a", watch="true") == "a"
+    assert name("GET", f"{path}/b") == "b"
+    assert name("DELETE", path, fieldSelector="metadata.name=a") == ""
+    for other in ("", "metadata.name!=a", "metadata.namespace=a", "metadata.name=a/b", "metadata.name=..", "broken"):
+        assert name("GET", path, fieldSelector=other) == ""

@@ -18,7 +18,6 @@ from hansa.api.scheme import CONFIGMAPS, ENDPOINT_SLICES, SERVICE_IMPORTS
 from hansa.base.clock import Clock
 from hansa.kube.client import Client
 from hansa.runtime.informer import RESTART_SECONDS, Change, Informer
-from hansa.service.dns import metrics
 from hansa.service.dns.build import Distances, service_of
 from hansa.service.dns.state import ZoneFile
 from hansa.service.dns.zone import Labels, Service, Zone
@@ -27,6 +26,8 @@ log = logging.getLogger(__name__)
 
 BATCH_SECONDS = 0.05
 """Changes that come within this time are one."""
+AT_ONCE = 50
+"""Services that are looked at in one go."""
 SAVE_SECONDS = 1.0
 """The zone is written to disk at most so often."""
 TRUE_SECONDS = 30.0
@@ -70,13 +71,18 @@ class ZoneKeeper:
         self._distances = Distances()
         self._services: Mapping[Key, Service] = {}
         self._cluster = ""
-        self._serial = 0
+        self.zone: Zone | None = None
+        """What was published last."""
         self._true_at = 0.0
         """When the zone was last known to be true; 0: never."""
         self._unsaved = asyncio.Event()
 
     def why_not_ready(self) -> str | None:
-        return None if self._serial else "no zone yet: the member's ServiceImports have not been read"
+        return None if self.zone else "no zone yet: the member's ServiceImports have not been read"
+
+    def age_seconds(self) -> float:
+        """How long ago the zone was last known to be true."""
+        return self._clock.now().timestamp() - self._true_at
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -135,11 +141,11 @@ class ZoneKeeper:
     async def _work(self) -> None:
         await self._complete()
         # a zone from disk may have what has gone since
-        self._rebuild({*self._imports.store.keys(), *self._services} | self._pending.take())
+        await self._rebuild({*self._imports.store.keys(), *self._services} | self._pending.take(), first=True)
         while True:
             await self._pending.wait()
             await asyncio.sleep(BATCH_SECONDS)
-            self._rebuild(self._pending.take())
+            await self._rebuild(self._pending.take())
 
     async def _complete(self) -> None:
         listed = asyncio.Event()
@@ -149,40 +155,46 @@ class ZoneKeeper:
             await listed.wait()
             listed.clear()
 
-    def _rebuild(self, keys: set[Key]) -> None:
-        services = dict(self._services)
-        for key in keys:
-            item = self._imports.store.get(key)
-            if item is None:
-                services.pop(key, None)
-                continue
-            try:
-                services[key] = service_of(item, self._slices.store.by(BY_SERVICE, str(key)), self._distances)
-            except msgspec.ValidationError as error:
-                log.warning("ServiceImport %s cannot be read, and stays as it was: %s", key, error)
-        if services != self._services or not self._true_at:
+    async def _rebuild(self, keys: set[Key], *, first: bool = False) -> None:
+        """Look at those services again, and publish what differs; the first time also when nothing does."""
+        services, changed = dict(self._services), first
+        for number, key in enumerate(keys, 1):
+            found = self._service(key)
+            changed |= found != services.pop(key, None)
+            if found is not None:
+                services[key] = found
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)  # queries are answered meanwhile
+        if changed:
             self._services = services
             self._show()
             self._unsaved.set()
         self._true_at = self._clock.now().timestamp()
 
+    def _service(self, key: Key) -> Service | None:
+        item = self._imports.store.get(key)
+        if item is None:
+            return None
+        try:
+            return service_of(item, self._slices.store.by(BY_SERVICE, str(key)), self._distances)
+        except msgspec.ValidationError as error:
+            log.warning("ServiceImport %s cannot be read, and stays as it was: %s", key, error)
+            return self._services.get(key)
+
     def _show(self) -> None:
-        now = int(self._clock.now().timestamp())
-        self._serial = max(self._serial + 1, now) & 0xFFFFFFFF
+        before = self.zone.serial if self.zone is not None else 0
+        serial = max(before + 1, int(self._clock.now().timestamp())) & 0xFFFFFFFF
         services = self._services.values()
-        self._publish(Zone.of(self._domain, self._serial, services, cluster=self._cluster, servers=self._servers))
-        metrics.show_zone(self._serial, services)
+        self.zone = Zone.of(self._domain, serial, services, cluster=self._cluster, servers=self._servers)
+        self._publish(self.zone)
 
     # -- age and disk ------------------------------------------------------------------------------------------------
 
     async def _note_truth(self) -> None:
         """While both watches are open the zone is true."""
         while True:
-            now = self._clock.now().timestamp()
             if self._true_at and self._imports.connected and self._slices.connected:
-                self._true_at = now
-            if self._true_at:
-                metrics.ZONE_AGE_SECONDS.set(now - self._true_at)
+                self._true_at = self._clock.now().timestamp()
             await asyncio.sleep(1.0)
 
     def _load(self, file: ZoneFile) -> None:
