@@ -16,6 +16,7 @@ from hansa.schedule import Fit, Memory, Outcome, Request, Snapshot, Unfit, sched
 from hansa.schedule.capacity import Demand
 from hansa.schedule.groups import Group, Path, choose
 from hansa.schedule.survey import survey
+from hansa.schedule.trace import trace
 
 APIS = [{"groupVersion": "apps/v1", "resources": [{"name": "deployments", "kind": "Deployment"}]}]
 NAMES = [f"m{i}" for i in range(6)]
@@ -234,3 +235,40 @@ def test_a_memory_says_what_a_fresh_look_would_say(
             request = replace(request, evicting=frozenset([evicted] if spreads else []), assumed=on_its_way)
             assert memory.survey(request, snapshot) == survey(request, snapshot)
             assert schedule(request, snapshot, memory.survey) == schedule(request, snapshot)
+
+
+@settings(max_examples=300)
+@given(changes, st.sampled_from(sorted(STRATEGIES)), st.integers(0, 20), held, st.booleans(), uids)
+def test_a_trace_tells_how_the_decision_came_about(
+    edits: list[tuple[str, int, str, bool, bool]],
+    strategy: str,
+    replicas: int,
+    current: dict[str, int],
+    spreads: bool,
+    uid: str,
+) -> None:
+    snapshot = Snapshot.of([])
+    for edit in edits:
+        snapshot = snapshot.changed(one(*edit))
+    limit = {"spreadByField": "cluster", "minGroups": 1, "maxGroups": 2}
+    limits = [limit, {"spreadByField": "region", "minGroups": 1, "maxGroups": 2}]
+    request = request_of(strategy, replicas, current, uid, **({"spreadConstraints": limits} if spreads else {}))
+    told = trace(request, snapshot)
+    outcome = schedule(request, snapshot)
+    assert told.outcome == outcome
+    (attempt,) = told.attempts
+    assert [each.name for each in attempt.clusters] == [info.name for info in snapshot.clusters]
+    for each in attempt.clusters:
+        assert (each.candidate is not None) == (not each.refusals and not each.deleting)
+        assert outcome.diagnosis.get(each.name) in ([None] if not each.refusals else each.refusals)
+    if isinstance(outcome, Unfit):
+        assert attempt.failure
+        return
+    assert {each.name: each.replicas for each in attempt.clusters if each.replicas is not None} == shares(outcome)
+    if attempt.divisions:
+        added = {name: count for step in attempt.divisions for name, count in step.shares(uid).items() if count}
+        assert added == shares(outcome)
+    assert all(
+        region.chosen == bool(set(region.clusters) & {e.name for e in attempt.clusters if e.selected})
+        for region in attempt.regions
+    )

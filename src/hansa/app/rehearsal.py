@@ -27,8 +27,11 @@ from hansa.app.inprocess import InProcessTransport
 from hansa.base.certificates import KeyPair
 from hansa.base.clock import parse_rfc3339
 from hansa.base.division import descends
+from hansa.control.context import Options
 from hansa.foresight import difference, virtual_time, whatif
 from hansa.foresight.edits import Done, Edit, carry_out
+from hansa.foresight.explain import explain
+from hansa.foresight.explanation import Explanation
 from hansa.foresight.plan import BindingChange, Plan
 from hansa.foresight.rest import Rest
 from hansa.foresight.restore import restore
@@ -43,7 +46,7 @@ from hansa.runtime.cache import Cache
 from hansa.runtime.clock import LoopClock, SystemClock
 
 PACE_SECONDS = 0.05
-"""Between two edits: the control plane has heard of the first when the second comes, as with kubectl."""
+"""After an object is applied: the control plane has heard of it when the next comes. Deletes do not wait (kubectl)."""
 _UUID_BITS = 128
 _ACCOUNT = UserInfo(objects.ACCOUNT_USER, ("system:serviceaccounts", "system:masters"))
 
@@ -78,7 +81,8 @@ class Rehearsal:
         """Raises ConfigError when the hub refuses one, or the control plane finds no rest afterwards."""
         for edit in edits:
             self.done.append(await carry_out(self.hub, edit, namespace))
-            await asyncio.sleep(PACE_SECONDS)
+            if not edit.delete:
+                await asyncio.sleep(PACE_SECONDS)
         await self.settle()
 
     async def settle(self) -> None:
@@ -180,6 +184,22 @@ def what_if(snapshot: Snapshot, scenario: Scenario, settings: Settings) -> Forec
             affected, others = whatif.affected(federation.before, federation.state, failed)
             names = tuple(cluster["metadata"]["name"] for cluster in added)
             return Forecast(failed=failed, added=names, at_once=at_once, affected=affected, others=others)
+
+    return virtual_time.run(once())
+
+
+def explained(snapshot: Snapshot, word: str, name: str, namespace: str) -> Explanation:
+    """Of a snapshot, what `hansa explain` says of a hub. Raises ConfigError."""
+
+    async def once() -> Explanation:
+        server = await start_embedded("snapshot", clock=SystemClock(), extra_crds=all_crds(), keys=_keys())
+        try:
+            notes = restore(snapshot, server)
+            hub = Client(InProcessTransport("snapshot", server, user=ADMIN), qps=0)
+            found = await explain(hub, word, name, namespace, Options())
+            return msgspec.structs.replace(found, lacking=(*found.lacking, *notes))
+        finally:
+            await server.stop()
 
     return virtual_time.run(once())
 

@@ -21,6 +21,7 @@ _COMMANDS = {
     "get": "Show objects of the hub, or of every member.",
     "services": "Show exported services, as all clusters have them.",
     "dns": "Serve the names of imported services beside a member.",
+    "explain": "Say why an object is where it is, and what it waits for.",
     "plan": "Show what applying manifests would do, and change nothing.",
     "whatif": "Show what a failure or a new cluster would do, and change nothing.",
     "snapshot": "Save a federation's state, for plans without a cluster.",

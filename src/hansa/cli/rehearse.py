@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from hansa.app.control_plane import Settings
-    from hansa.foresight.plan import BindingChange, HubChange, MemberChange, Move, Plan
+    from hansa.foresight.plan import BindingChange, FieldChange, HubChange, MemberChange, Move, Plan
     from hansa.foresight.snapshot import Snapshot
     from hansa.foresight.veil import Veil
 
@@ -77,11 +77,16 @@ def base(kubeconfig: Path | None, context: str | None, file: Path | None, live: 
     if file is not None and live:
         session.fail("--hub and --snapshot exclude each other")
     if file is not None:
-        from hansa.foresight.snapshot import read
-
-        with file.open("rb") as lines:
-            return expected(lambda: read(lines, str(file)))
+        return expected(lambda: from_file(file))
     return session.run(_captured(kubeconfig, context, veil))
+
+
+def from_file(file: Path) -> Snapshot:
+    """Raises ConfigError for a file that is no snapshot."""
+    from hansa.foresight.snapshot import read
+
+    with file.open("rb") as lines:
+        return read(lines, str(file))
 
 
 def namespace_of(kubeconfig: Path | None, context: str | None) -> str:
@@ -182,8 +187,12 @@ def _member(change: MemberChange) -> Iterator[Text]:
     held = "  (held back: dispatching is suspended)" if change.held else ""
     what = f"{change.kind} {_key(change.namespace, change.name)}"
     yield Text(f"  {sign} {change.cluster}  {what}{said}{held}", style)
-    for field in change.fields:
-        yield Text(f"      {field.path}: {_value(field.before)} → {_value(field.after)}")
+    for each in change.fields:
+        yield Text(f"      {field(each)}")
+
+
+def field(change: FieldChange) -> str:
+    return f"{change.path}: {_value(change.before)} → {_value(change.after)}"
 
 
 def _binding(change: BindingChange) -> Iterator[Text]:

@@ -97,7 +97,8 @@ def _changed(old: Item, new: Item) -> Iterator[MemberChange]:
         previous = olds[position] if position < len(olds) else {}
         if equal_json(previous, manifest) and not resumed:
             continue
-        fields = tuple(_fields(without_marks(previous), without_marks(manifest), secret=manifest["kind"] == "Secret"))
+        secret = manifest["kind"] == "Secret"
+        fields = tuple(field_changes(without_marks(previous), without_marks(manifest), secret=secret))
         yield _change(new, manifest, "changed" if fields or resumed else "relabelled", fields)
 
 
@@ -118,16 +119,16 @@ def _change(work: Item, manifest: Json, action: MemberAction, fields: tuple[Fiel
     )
 
 
-def _fields(old: Any, new: Any, at: str = "", *, secret: bool = False) -> Iterator[FieldChange]:
+def field_changes(old: Any, new: Any, at: str = "", *, secret: bool = False) -> Iterator[FieldChange]:
     """Leaves that differ; elements of lists of the same length one by one."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in dict.fromkeys((*old, *new)):
             hidden = secret and not at and key in ("data", "stringData")
-            for change in _fields(old.get(key), new.get(key), at + pointer(key), secret=secret):
+            for change in field_changes(old.get(key), new.get(key), at + pointer(key), secret=secret):
                 yield _hide(change) if hidden else change
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for index, (left, right) in enumerate(zip(old, new, strict=True)):
-            yield from _fields(left, right, at + pointer(index), secret=secret)
+            yield from field_changes(left, right, at + pointer(index), secret=secret)
     elif not equal_json(old, new):
         yield FieldChange(path=at, before=old, after=new)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
+from typing import Literal, NamedTuple
 
 from hansa.api.work import TargetCluster, TargetComponent
 from hansa.base.division import award
@@ -13,6 +14,28 @@ from hansa.schedule.outcome import Unfit
 from hansa.schedule.request import Request
 
 Shares = Mapping[str, int]
+Rule = Literal["Duplicated", "StaticWeights", "Unchanged", "ScaleUp", "ScaleDown", "Fresh"]
+
+
+class Division(NamedTuple):
+    """`total` replicas are divided by `weights` and added to `base`; without weights, `base` is the result.
+
+    `tier` is that of the overflow affinity whose clusters these are, 0 for the affinity itself.
+    """
+
+    rule: Rule
+    total: int
+    weights: Shares
+    base: Shares
+    tier: int = 0
+
+    def shares(self, uid: str) -> Shares:
+        if not self.weights:
+            return self.base
+        found = dict(self.base)
+        for name, seats in award(self.total, self.weights, uid).items():
+            found[name] = found.get(name, 0) + seats
+        return dict(sorted(found.items()))
 
 
 def assign(request: Request, selected: Sequence[Candidate]) -> tuple[TargetCluster, ...] | Unfit:
@@ -22,14 +45,21 @@ def assign(request: Request, selected: Sequence[Candidate]) -> tuple[TargetClust
     if not request.has_replicas:
         parts = _parts(request)
         return tuple(TargetCluster(name=candidate.name, components=parts) for candidate in selected)
-    term = request.term
-    shares = _tiers(request, selected) if term and term.overflow_affinities else _shares(request, selected)
-    if isinstance(shares, Unfit):
-        return shares
+    shares: dict[str, int] = {}
+    for division in divisions(request, selected):
+        if isinstance(division, Unfit):
+            return division
+        shares |= division.shares(request.uid)
     targets = [TargetCluster(name=name, replicas=share) for name, share in shares.items() if share > 0]
     if request.keeps_empty:
         targets += [TargetCluster(name=each.name) for each in selected if shares.get(each.name, 0) <= 0]
     return tuple(targets)
+
+
+def divisions(request: Request, selected: Sequence[Candidate]) -> list[Division | Unfit]:
+    """How replicas are divided: once, or for each tier of overflow affinities in turn. An Unfit ends the list."""
+    term = request.term
+    return _tiers(request, selected) if term and term.overflow_affinities else [_division(request, selected)]
 
 
 def _parts(request: Request) -> list[TargetComponent] | None:
@@ -39,26 +69,26 @@ def _parts(request: Request) -> list[TargetComponent] | None:
     return [TargetComponent(name=each.name, replicas=each.replicas) for each in request.components]
 
 
-def _tiers(request: Request, selected: Sequence[Candidate]) -> Shares | Unfit:
+def _tiers(request: Request, selected: Sequence[Candidate]) -> list[Division | Unfit]:
     """Overflow affinities in turn, each with what the ones before it have no room for."""
-    left, shares = request.replicas, dict[str, int]()
+    left, found = request.replicas, list[Division | Unfit]()
     for tier in sorted({candidate.overflow for candidate in selected}):
         members = [candidate for candidate in selected if candidate.overflow == tier]
-        found = _shares(request.with_replicas(min(left, sum(each.available for each in members))), members)
-        if isinstance(found, Unfit):
-            return found
-        shares |= found
-        left -= sum(found.values())
+        part = _division(request.with_replicas(min(left, sum(each.available for each in members))), members)
+        if isinstance(part, Unfit):
+            return [*found, part]
+        found.append(part._replace(tier=tier))
+        left -= sum(part.shares(request.uid).values())
         if left <= 0:
-            return shares
-    return Unfit("Unschedulable", "Clusters available replicas are not enough to schedule.")
+            return found
+    return [*found, Unfit("Unschedulable", "Clusters available replicas are not enough to schedule.")]
 
 
-def _shares(request: Request, selected: Sequence[Candidate]) -> Shares | Unfit:
+def _division(request: Request, selected: Sequence[Candidate]) -> Division | Unfit:
     if not request.placement.divided:
-        return {candidate.info.name: request.replicas for candidate in selected}
+        return Division("Duplicated", request.replicas, {}, {each.info.name: request.replicas for each in selected})
     if request.static_weights:
-        return _sorted(award(request.replicas, static_weights(selected), request.uid))
+        return Division("StaticWeights", request.replicas, static_weights(selected), {})
     return _by_room(request, selected)
 
 
@@ -68,33 +98,30 @@ def static_weights(selected: Sequence[Candidate]) -> dict[str, int]:
     return heavy or {candidate.info.name: 1 for candidate in selected}
 
 
-def _by_room(request: Request, selected: Sequence[Candidate]) -> Shares | Unfit:
+def _by_room(request: Request, selected: Sequence[Candidate]) -> Division | Unfit:
     """Dynamic weights and Aggregated. What is there moves only as far as the number of replicas asks for."""
     names = {each.info.name for each in selected}
     held = {name: count for name, count in request.current.items() if name in names}
     total, before = request.replicas, sum(held.values())
     if request.fresh:
         room = {each.info.name: each.available for each in selected}
-        return _divided(request, total, room, {}, "failed to do fresh scale")
+        return _checked(request, Division("Fresh", total, room, {}), "failed to do fresh scale")
     if before > total:
-        return _divided(request, total, held, {}, "failed to scale down")
+        return _checked(request, Division("ScaleDown", total, held, {}), "failed to scale down")
     if before < total:
         room = {each.info.name: each.allocatable for each in selected}
-        return _divided(request, total - before, room, held, "failed to scale up")
-    return held
+        return _checked(request, Division("ScaleUp", total - before, room, held), "failed to scale up")
+    return Division("Unchanged", total, {}, held)
 
 
-def _divided(request: Request, total: int, weights: Shares, base: Shares, wrap: str) -> Shares | Unfit:
-    room = sum(weights.values())
-    if room < total:
+def _checked(request: Request, division: Division, wrap: str) -> Division | Unfit:
+    room = sum(division.weights.values())
+    if room < division.total:
         text = f"{wrap}: Clusters available replicas {room} are not enough to schedule."
         return Unfit("Unschedulable", text)
-    if request.aggregated:
-        weights = _fewest(total, weights, base)
-    shares = dict(base)
-    for name, seats in award(total, weights, request.uid).items():
-        shares[name] = shares.get(name, 0) + seats
-    return _sorted(shares)
+    if not request.aggregated:
+        return division
+    return division._replace(weights=_fewest(division.total, division.weights, division.base))
 
 
 def _fewest(total: int, weights: Shares, base: Shares) -> Shares:
@@ -102,7 +129,3 @@ def _fewest(total: int, weights: Shares, base: Shares) -> Shares:
     ranked = sorted(weights, key=lambda name: (base.get(name, 0) <= 0, -weights[name]))
     sums = list(accumulate(weights[name] for name in ranked))
     return {name: weights[name] for name in ranked[: bisect_left(sums, total) + 1]}
-
-
-def _sorted(shares: Shares) -> Shares:
-    return dict(sorted(shares.items()))
