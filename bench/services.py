@@ -171,11 +171,11 @@ async def measure(load: Load, samples: int) -> dict[str, Any]:
 
         plane = ControlPlane(Client(hub.transport, qps=0), SystemClock(), connect, Settings())
         async with plane.running():
-            begun = time.perf_counter()
+            begun, cpu_before = time.perf_counter(), time.process_time()
             await _fill(hub, [document for number in range(load.clusters) for document in _joined(number)])
             at_rest = _rss_mib()
             await _imported(load, clients)
-            seconds = time.perf_counter() - begun
+            seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu_before
             await asyncio.sleep(5)
             loaded = _rss_mib()
             latencies = [await _one(load, clients, number) for number in range(samples)]
@@ -184,6 +184,7 @@ async def measure(load: Load, samples: int) -> dict[str, Any]:
             **dataclasses.asdict(load),
             "imports": load.namespaces * SERVICES_PER_NAMESPACE * load.spread,
             "seconds_all_imported": round(seconds, 1),
+            "cpu_seconds_all_imported": round(cpu, 1),
             "rss_mib_before": round(at_rest, 1),
             "rss_mib": round(loaded, 1),
             "export_to_import_p50_seconds": round(statistics.median(latencies), 3),

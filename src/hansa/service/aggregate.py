@@ -23,7 +23,7 @@ from hansa.service.hub import Hub
 from hansa.service.places import Places
 from hansa.service.policies import read_policy
 from hansa.service.records import Record, Records
-from hansa.service.views import View, Views
+from hansa.service.views import View, Views, concerns
 
 DRAIN_SECONDS = 10.0
 """How long what is open to a cluster that no longer exports may go on."""
@@ -85,7 +85,7 @@ class Aggregator:
         if changed or old is None:
             self.decided(key)
             for view in self.views:
-                if view.has_namespace(key.namespace) or view.import_of(key) is not None:
+                if concerns(view, key):
                     self.publish(Target(view.name, key))
         if merged is None and not found.invalid and not self.records.importers.get(key):
             self.records.forget(key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from hansa.api import names, scheme
 from hansa.api.item import Item
@@ -19,11 +19,11 @@ from hansa.service.importer import Importer
 from hansa.service.karmada.controllers import import_controller, native_controller
 from hansa.service.membership import Membership
 from hansa.service.peers import PeerWriter
-from hansa.service.places import Places, concerns_services
+from hansa.service.places import Places, concerns_peers, concerns_services
 from hansa.service.policies import PolicyKeeper
 from hansa.service.publish import Publisher
 from hansa.service.records import Records
-from hansa.service.views import View, Views
+from hansa.service.views import View, Views, concerns
 
 AGGREGATE_WORKERS = 4
 PUBLISH_WORKERS = 32
@@ -53,16 +53,18 @@ def controllers(hub: Hub, *, native_names: bool = True) -> list[Part]:
         keeper.queue.add(Key("", name))
         if member is not None and member.ready:
             peers.queue.add(Key("", name))
-            triggers.cluster(name)
+            triggers.imports(name)
 
     def cluster_changed(change: Change) -> None:
+        old, new = change.old, change.new
         membership.queue.add(change.item.key)
-        if change.initial or change.new is None or change.old is None or concerns_services(change.old, change.new):
+        if old is None or new is None or concerns_peers(old, new):
             keeper.queue.add(change.item.key)
-            triggers.everything()
             for item in places.clusters.store:
                 peers.queue.add(item.key)
-        if change.new is None or change.old is None:
+        if new is None or (old is not None and concerns_services(old, new)):
+            triggers.cluster(change.item.meta.name)
+        if new is None or old is None:
             for item in policies.store:
                 verdicts.queue.add(item.key, low=change.initial)
 
@@ -119,34 +121,44 @@ class Triggers:
 
     def lost(self, cluster: str) -> None:
         """What was known of a cluster is unknown now."""
+        for key in self._shared_by(cluster):
+            self._services.add(key, low=True)
+
+    def cluster(self, name: str) -> None:
+        """A cluster is elsewhere, or no longer what it was: to those that import from it, and to itself."""
+        for key in self._shared_by(name):
+            self._services.add(key, low=True)
+            self.publish(key)
+        self.imports(name)
+
+    def publish(self, key: Key) -> None:
+        """Look at one service again wherever it is imported, or may be."""
+        for view in self._views:
+            if concerns(view, key):
+                self._targets.add(Target(view.name, key), low=True)
+
+    def imports(self, name: str) -> None:
+        """Bring one cluster up to everything that is decided."""
+        view = self._views.get(name)
+        if view is None:
+            return
+        for key in self._records:
+            if concerns(view, key):
+                self._targets.add(Target(name, key), low=True)
+
+    def _shared_by(self, cluster: str) -> Iterator[Key]:
         for key in self._records:
             record = self._records.get(key)
             if record is not None and cluster in record.clusters:
-                self._services.add(key, low=True)
-
-    def everything(self) -> None:
-        """Look at all services again, in all clusters."""
-        for key in self._records:
-            self._services.add(key, low=True)
-            self.publish(key)
-
-    def publish(self, key: Key) -> None:
-        """Look at one service again in all clusters."""
-        for view in self._views:
-            self._targets.add(Target(view.name, key), low=True)
-
-    def cluster(self, name: str) -> None:
-        """Bring one cluster up to everything that is decided."""
-        for key in self._records:
-            self._targets.add(Target(name, key), low=True)
+                yield key
 
     def _listed(self, view: View) -> None:
         """Only now is known what a cluster does not export, and into which namespaces it imports."""
         if view.known:
             # services that nobody else exports were not decided on while this cluster was unknown
-            for key in {*self._records, *view.exports.store.keys(), *view.imports.store.keys()}:
+            for key in {*self._shared_by(view.name), *view.exports.store.keys(), *view.imports.store.keys()}:
                 self._services.add(key, low=True)
-                self._targets.add(Target(view.name, key), low=True)
+            self.imports(view.name)
 
     def _service_changed(self, view: View, change: Change) -> None:
         for item in _both(change):
@@ -184,7 +196,7 @@ class Triggers:
 
     def _config_map_changed(self, view: View, change: Change) -> None:
         if change.item.meta.name == names.GATEWAY_ADDRESSES:
-            self.cluster(view.name)
+            self.imports(view.name)
 
 
 def _both(change: Change) -> Iterable[Item]:

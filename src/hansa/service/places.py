@@ -61,12 +61,21 @@ class Places:
 
 def concerns_services(old: Item, new: Item) -> bool:
     """Whether a change of a Cluster may change any way to a service."""
-    words = (names.NETWORK_ANNOTATION, names.GATEWAYS_ANNOTATION, names.POD_RANGES_ANNOTATION)
-    return (
-        old.deleting != new.deleting
-        or any(old.annotations.get(word) != new.annotations.get(word) for word in words)
-        or old.as_(Cluster).spec.region != new.as_(Cluster).spec.region
-    )
+    ranges = old.annotations.get(names.POD_RANGES_ANNOTATION) != new.annotations.get(names.POD_RANGES_ANNOTATION)
+    return ranges or _moves(old, new)
+
+
+def concerns_peers(old: Item, new: Item) -> bool:
+    """Whether a change of a Cluster is one that gateways are told of."""
+    gateways = old.annotations.get(names.GATEWAYS_ANNOTATION) != new.annotations.get(names.GATEWAYS_ANNOTATION)
+    return gateways or _moves(old, new)
+
+
+def _moves(old: Item, new: Item) -> bool:
+    """It is about to leave, or is elsewhere."""
+    network = old.annotations.get(names.NETWORK_ANNOTATION) != new.annotations.get(names.NETWORK_ANNOTATION)
+    region = old.meta.generation != new.meta.generation and old.as_(Cluster).spec.region != new.as_(Cluster).spec.region
+    return network or region or old.deleting != new.deleting
 
 
 def addresses(text: str) -> tuple[str, ...]:

@@ -116,6 +116,11 @@ class View:
                 self.listen.setdefault(port.listen, change.item.key)
 
 
+def concerns(view: View, key: Key) -> bool:
+    """Whether there is, or may be, an import of the service in that cluster."""
+    return view.has_namespace(key.namespace) or view.imports.store.get(key) is not None
+
+
 Opened = Callable[[View], None]
 Closed = Callable[[str], None]
 
