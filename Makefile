@@ -35,6 +35,7 @@ real: $(STAMP) kube
 
 bench: $(STAMP)
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.scheduler
 
 chaos: $(STAMP)
 	$(BIN)/python -m tests.laws.histories --sabotage --seed 1

@@ -42,7 +42,8 @@ class Rig:
         self._scenario = scenario
         self._labels: dict[str, dict[str, str]] = {}
         self._specs: dict[str, Json] = {}
-        self._left: dict[str, Json] = {}
+        self._left: dict[str, list[Json]] = {}
+        """Of members that left: their Secrets, which go with the Cluster, and the Cluster."""
         self._annotations: dict[str, set[str]] = {}
 
     def name(self, stem: str) -> str:
@@ -128,23 +129,32 @@ class Rig:
         cluster = (await self.hub.get(scheme.CLUSTERS, name)).json()
         kept = {"name": name, "labels": cluster["metadata"].get("labels", {})}
         spec = {field: value for field, value in cluster["spec"].items() if field != "taints"}
-        self._left[name] = {**cluster, "metadata": kept, "spec": spec, "status": {}}
+        secrets = [await self._secret(spec[field]) for field in ("secretRef", "impersonatorSecretRef") if field in spec]
+        self._left[name] = [*secrets, {**cluster, "metadata": kept, "spec": spec, "status": {}}]
         await self.delete(scheme.CLUSTERS, name)
 
         async def gone() -> None:
             assert await self.get("hub", scheme.CLUSTERS, name) is None
 
         await self.eventually(gone)
+        for secret in secrets:
+            with contextlib.suppress(NotFound):
+                await self.delete(scheme.SECRETS, secret["metadata"]["name"], secret["metadata"]["namespace"])
 
     async def return_(self, name: str) -> None:
         """Join a member that left, as it was."""
-        await self.hub.create(scheme.CLUSTERS, self._left.pop(name))
+        for obj in self._left.pop(name):
+            await self.hub.create(await self._resource(self.hub, obj), obj)
 
         async def ready() -> None:
             cluster = await self.get("hub", scheme.CLUSTERS, name)
             assert cluster is not None and not cluster["spec"].get("taints")
 
         await self.eventually(ready)
+
+    async def _secret(self, reference: Json) -> Json:
+        secret = (await self.hub.get(scheme.SECRETS, reference["name"], reference["namespace"])).json()
+        return {**secret, "metadata": dict(reference)}
 
     async def annotate_cluster(self, name: str, annotations: Mapping[str, str | None]) -> None:
         """Set annotations of a Cluster, None removes one; taken off when the scenario ends."""

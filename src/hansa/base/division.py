@@ -8,7 +8,7 @@ workloads do not all land on the same cluster.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from heapq import heapify, heapreplace, nlargest
+from heapq import heapify, heapreplace
 
 from hansa.base.names import fnv1a32
 
@@ -58,15 +58,13 @@ def _eligible(total: int, weights: Mapping[str, int], uid: str) -> list[str]:
     first seat before a lighter one has any."""
     if total <= 0:
         return []
-    names = [name for name, weight in weights.items() if weight > 0]
-    if len(names) > total:
-        least = nlargest(total, [weights[name] for name in names])[-1]
-        heavier = [name for name in names if weights[name] > least]
-        names = [name for name in names if weights[name] == least]
-        names.sort(reverse=descends(uid))
-        names = heavier + names[: total - len(heavier)]
-    names.sort(reverse=descends(uid))
-    return names
+    least = sorted(weights.values())[-total] if len(weights) > total else 0
+    if least <= 0:
+        return sorted((name for name, weight in weights.items() if weight > 0), reverse=descends(uid))
+    names = sorted((name for name, weight in weights.items() if weight >= least), reverse=descends(uid))
+    lightest = [name for name in names if weights[name] == least]
+    left_out = set(lightest[len(lightest) - (len(names) - total) :])
+    return [name for name in names if name not in left_out]
 
 
 def _settled(total: int, weights: Mapping[str, int], whole: int) -> dict[str, int]:

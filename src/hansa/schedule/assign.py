@@ -100,7 +100,7 @@ def static_weights(selected: Sequence[Candidate]) -> dict[str, int]:
 
 def _by_room(request: Request, selected: Sequence[Candidate]) -> Division | Unfit:
     """Dynamic weights and Aggregated. What is there moves only as far as the number of replicas asks for."""
-    names = {each.info.name for each in selected}
+    names = {each.info.name for each in selected} if request.current else ()
     held = {name: count for name, count in request.current.items() if name in names}
     total, before = request.replicas, sum(held.values())
     if request.fresh:
