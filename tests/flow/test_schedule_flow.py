@@ -15,6 +15,7 @@ from tests.support.objects import DEPLOYMENTS, config_map, deployment, metadata,
 from hansa.api import names, scheme
 from hansa.api.meta import Json
 from hansa.api.work import BindingSpec
+from hansa.control.context import Options
 from hansa.control.place.estimators import EstimateError
 from hansa.kube.transport import Answer
 from hansa.schedule.capacity import Load
@@ -148,6 +149,23 @@ async def test_a_divided_workload_moves_when_the_cluster_that_is_wanted_works_ag
     await federation.settle()
     assert await shares(federation) == {"member2": 3}
     assert (await scheduled(federation))[:2] == ("True", "Success")
+
+
+async def test_karmadas_way_is_an_option(federation: Federation) -> None:
+    """What no cluster fits leaves its clusters, though the one that is wanted is only broken."""
+    await joined(federation, member1=9, member2=9)
+    await federation.apply(*dynamic("web", 3, clusterAffinity={"clusterNames": ["member1"]}))
+    taint = {"key": names.NOT_READY_TAINT, "effect": "NoExecute"}
+    await federation.hub.patch(scheme.CLUSTERS, "member2", None, {"spec": {"taints": [taint]}})
+    await federation.settle()
+    federation.options = Options(no_fit_clears=True)
+    await federation.restart()
+    await federation.settle()
+    await federation.apply(*dynamic("web", 3, clusterAffinity={"clusterNames": ["member2"]}))
+    await federation.settle()
+    assert await shares(federation) == {}
+    assert (await scheduled(federation))[:2] == ("False", "NoClusterFit")
+    assert await federation.get("member1", DEPLOYMENTS, "web", NAMESPACE) is None
 
 
 # -- estimators -------------------------------------------------------------------------------------------------------

@@ -134,7 +134,7 @@ class ControlPlane:
             clock=federation.clock,
             interpret=interpret,
             connect=self._connect,
-            options=Options(),
+            options=federation.options,
             traffic=traffic,
             conventions={KARMADA.name: KARMADA, KUBEFED.name: KUBEFED},
         )
@@ -202,6 +202,8 @@ class Federation:
         self.speaks_kubefed = speaks_kubefed
         self.serves_services = serves_services
         self.servers = servers
+        self.options = Options()
+        """Of the control planes that start from now on."""
         self.estimators: list[Estimator] = []
         """Asked by every control plane of this federation; tests add theirs."""
         self.clients = {name: Client(Wire(name, server), qps=0) for name, server in servers.items()}
