@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from hansa.api import names
 from hansa.cli import rehearse, session
+
+if TYPE_CHECKING:
+    from hansa.app.control_plane import Settings
 
 DELETES = 2
 """Exit status when something would be deleted."""
@@ -28,10 +32,7 @@ def command(
     live: bool,
     file: Path | None,
     output: str,
-    feature_gates: str,
-    scheduler_name: str,
-    skipped_propagating_apis: str,
-    skipped_propagating_namespaces: str,
+    control_plane: Settings,
     kubeconfig: Path | None,
     context: str | None,
 ) -> None:
@@ -44,15 +45,10 @@ def command(
     from hansa.foresight.veil import Veil
 
     veil = Veil()
-    chosen = rehearse.expected(
-        lambda: rehearse.settings(
-            feature_gates, scheduler_name, skipped_propagating_apis, skipped_propagating_namespaces
-        )
-    )
     edits = [Edit(veil.over(obj), delete) for obj in rehearse.expected(lambda: read_files(files))]
     snapshot = rehearse.base(kubeconfig, context, file, live, veil)
     where = namespace or (rehearse.namespace_of(kubeconfig, context) if file is None else names.DEFAULT_NAMESPACE)
-    found = rehearse.expected(lambda: plan(snapshot, edits, where, chosen))
+    found = rehearse.expected(lambda: plan(snapshot, edits, where, control_plane))
     if output == "json":
         session.write_json(found)
     else:

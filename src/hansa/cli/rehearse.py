@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -15,7 +16,6 @@ from hansa.kube.errors import ConfigError
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from hansa.app.control_plane import Settings
     from hansa.foresight.plan import BindingChange, FieldChange, HubChange, MemberChange, Move, Plan
     from hansa.foresight.snapshot import Snapshot
     from hansa.foresight.veil import Veil
@@ -32,12 +32,15 @@ _OPTIONS = (
         help="Start from a file of `hansa snapshot`, without any cluster.",
     ),
     click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True),
-    click.option("--feature-gates", default="", help="As `hansa run` has them."),
-    click.option("--scheduler-name", default="default-scheduler", show_default=True, help="As `hansa run` has it."),
-    click.option("--skipped-propagating-apis", default="", help="As `hansa run` has them."),
-    click.option(
-        "--skipped-propagating-namespaces", default="kube-.*", show_default=True, help="As `hansa run` has them."
-    ),
+)
+_CONTROL_PLANE = (
+    click.option("--feature-gates", default="", help="This and the following as `hansa run` has them."),
+    click.option("--scheduler-name", default="default-scheduler", show_default=True),
+    click.option("--skipped-propagating-apis", default=""),
+    click.option("--skipped-propagating-namespaces", default="kube-.*", show_default=True),
+    click.option("--plugins", default="*", show_default=True),
+    click.option("--clear-clusters-without-fit", is_flag=True),
+    click.option("--enable-empty-workload-propagation", is_flag=True),
 )
 _STYLES = {
     "deleted": ("-", "red"),
@@ -57,19 +60,40 @@ _SAID = {
 
 
 def options(command: F) -> F:
-    command = session.hub_options(command)
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    """Where to start from and how to print; `control_plane` gets the Settings that the other flags make."""
 
+    @functools.wraps(command)
+    def with_settings(
+        *,
+        feature_gates: str,
+        scheduler_name: str,
+        skipped_propagating_apis: str,
+        skipped_propagating_namespaces: str,
+        plugins: str,
+        clear_clusters_without_fit: bool,
+        enable_empty_workload_propagation: bool,
+        **others: Any,
+    ) -> Any:
+        from hansa.app.control_plane import Settings
 
-def settings(gates: str, scheduler: str, apis: str, namespaces: str) -> Settings:
-    """Raises ConfigError, which names the flag."""
-    from hansa.app.control_plane import Settings
+        chosen = expected(
+            lambda: Settings.of(
+                gates=feature_gates,
+                scheduler=scheduler_name,
+                skipped_apis=skipped_propagating_apis,
+                skipped_namespaces=skipped_propagating_namespaces,
+                eviction_timeout="",
+                plugins=plugins,
+                no_fit_clears=clear_clusters_without_fit,
+                keeps_empty=enable_empty_workload_propagation,
+            )
+        )
+        return command(control_plane=chosen, **others)
 
-    return Settings.of(
-        gates=gates, scheduler=scheduler, skipped_apis=apis, skipped_namespaces=namespaces, eviction_timeout=""
-    )
+    found: Any = session.hub_options(with_settings)
+    for option in reversed((*_OPTIONS, *_CONTROL_PLANE)):
+        found = option(found)
+    return found
 
 
 def base(kubeconfig: Path | None, context: str | None, file: Path | None, live: bool, veil: Veil) -> Snapshot:

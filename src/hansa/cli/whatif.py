@@ -14,6 +14,7 @@ from hansa.cli import rehearse, session
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from hansa.app.control_plane import Settings
     from hansa.foresight.whatif import Affected, Forecast
 
 MISSING = 2
@@ -37,10 +38,7 @@ def command(
     live: bool,
     file: Path | None,
     output: str,
-    feature_gates: str,
-    scheduler_name: str,
-    skipped_propagating_apis: str,
-    skipped_propagating_namespaces: str,
+    control_plane: Settings,
     kubeconfig: Path | None,
     context: str | None,
 ) -> None:
@@ -54,14 +52,9 @@ def command(
 
     if not (fail_cluster or fail_region or add_cluster):
         session.fail("nothing to look at: give --fail-cluster, --fail-region or --add-cluster")
-    chosen = rehearse.expected(
-        lambda: rehearse.settings(
-            feature_gates, scheduler_name, skipped_propagating_apis, skipped_propagating_namespaces
-        )
-    )
     snapshot = rehearse.base(kubeconfig, context, file, live, Veil())
     scenario = Scenario(fail_cluster, fail_region, add_cluster)
-    found = rehearse.expected(lambda: what_if(snapshot, scenario, chosen))
+    found = rehearse.expected(lambda: what_if(snapshot, scenario, control_plane))
     if output == "json":
         session.write_json(found)
     else:
