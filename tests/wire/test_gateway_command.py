@@ -1,0 +1,186 @@
+"""`hansa enrol` and `hansa gateway` as a platform engineer starts them: processes, kubeconfigs, signals."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import stat
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import msgspec
+import pytest
+from tests.support.federation import Wire
+from tests.support.lab.cluster import a_namespace
+from tests.wire.kubectl_server import embedded_server
+
+from hansa.api import names, scheme
+from hansa.api.crd import all_crds
+from hansa.api.item import Item
+from hansa.api.routing import Backend, Peer, Peers, Route, RoutePort
+from hansa.install import enrol
+from hansa.kube.client import Client
+from hansa.runtime.cache import Cache
+from hansa.runtime.clock import SystemClock
+from hansa.service.identity import signer
+
+ROOT = Path(__file__).parents[2]
+ADDRESS, LISTEN = "127.23.1.1", 20000
+WAIT_SECONDS = 30.0
+
+
+@dataclass
+class Place:
+    """A hub that signs and a member, both over TLS."""
+
+    directory: Path
+    hub: Path
+    member: Path
+    member_api: Client
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncGenerator[Place, None]:
+    async with AsyncExitStack() as stack:
+        kubeconfigs: dict[str, Path] = {}
+        clients: dict[str, Client] = {}
+        for name in ("hub", "member"):
+            (tmp_path / name).mkdir()
+            server, _, kubeconfigs[name] = await stack.enter_async_context(embedded_server(tmp_path / name))
+            client = clients[name] = Client(Wire(name, server), qps=0)
+            for obj in all_crds():
+                await client.create(scheme.CRDS, obj)
+            await client.create(scheme.NAMESPACES, a_namespace(names.HANSA_NAMESPACE))
+        hub = clients["hub"]
+        for obj in enrol.permissions():
+            await hub.create(await hub.discovery.resource_for(Item.of(obj).gvk), obj)
+        meta = {"name": "member1"}
+        cluster = {"apiVersion": scheme.CLUSTERS.api_version, "kind": "Cluster", "metadata": meta}
+        await hub.create(scheme.CLUSTERS, cluster | {"spec": {"syncMode": "Push"}})
+        cache = Cache(hub)
+        tasks = [asyncio.create_task(part.run()) for part in signer.controllers(hub, cache, SystemClock())]
+        yield Place(tmp_path, kubeconfigs["hub"], kubeconfigs["member"], clients["member"])
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await cache.close()
+
+
+async def hansa(*arguments: str | Path) -> asyncio.subprocess.Process:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "hansa.cli", *map(str, arguments)),
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+
+
+async def said(process: asyncio.subprocess.Process) -> tuple[int | None, str]:
+    async with asyncio.timeout(WAIT_SECONDS):
+        output, _ = await process.communicate()
+    return process.returncode, output.decode()
+
+
+async def describe(member: Client) -> None:
+    """One imported service, served by another cluster alone."""
+    told = Peers(
+        cluster="member1", clusterset=names.CLUSTERSET, peers=(Peer(cluster="b", gateways=("127.23.2.1:15443",)),)
+    )
+    data = {names.PEERS_KEY: msgspec.json.encode(told).decode()}
+    meta = {"name": names.PEERS, "namespace": names.HANSA_NAMESPACE}
+    await member.create(scheme.CONFIGMAPS, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data})
+    backend = Backend(cluster="b", tier=0, weight=1, ports=("http",))
+    route = Route(mode="proxy", ports=(RoutePort(name="http", port=80, listen=LISTEN),), backends=(backend,))
+    annotations = {names.ROUTE_ANNOTATION: msgspec.json.encode(route).decode()}
+    obj = {
+        "apiVersion": scheme.SERVICE_IMPORTS.api_version,
+        "kind": "ServiceImport",
+        "metadata": {"name": "web", "namespace": "default", "annotations": annotations},
+        "spec": {"type": "ClusterSetIP", "ports": [{"name": "http", "port": 80, "protocol": "TCP"}]},
+    }
+    await member.create(scheme.SERVICE_IMPORTS, obj)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+async def until_ready(port: int, process: asyncio.subprocess.Process) -> None:
+    async with asyncio.timeout(WAIT_SECONDS), aiohttp.ClientSession() as session:
+        while process.returncode is None:
+            with suppress(aiohttp.ClientError):
+                async with session.get(f"http://127.0.0.1:{port}/readyz") as answer:
+                    if answer.status == 200:
+                        return
+            await asyncio.sleep(0.1)
+        raise AssertionError(await said(process))
+
+
+async def listens(*, wanted: bool) -> None:
+    """Until the port of the import is taken, or free again."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection(ADDRESS, LISTEN)
+                writer.close()
+                found = True
+            except ConnectionError:
+                found = False
+            if found is wanted:
+                return
+            await asyncio.sleep(0.1)
+
+
+async def test_a_gateway_from_the_command_line(place: Place) -> None:
+    access = place.directory / "member1-on-hub.kubeconfig"
+    code, text = await said(await hansa("enrol", "member1", "--kubeconfig", place.hub, "-o", access))
+    assert code == 0, text
+    assert stat.S_IMODE(access.stat().st_mode) == 0o600
+    await describe(place.member_api)
+    port = free_port()
+    arguments = [
+        *("gateway", "--kubeconfig", place.member, "--hub-kubeconfig", access, "--dir", place.directory / "d"),
+        *("--address", ADDRESS, "--health-address", f"127.0.0.1:{port}"),
+    ]
+    process = await hansa(*arguments)
+    await until_ready(port, process)
+    await listens(wanted=True)
+    process.send_signal(signal.SIGTERM)
+    code, text = await said(process)
+    assert code == 0, text
+    await listens(wanted=False)
+
+    process = await hansa(*arguments)
+    await listens(wanted=True)
+    process.kill()
+    await said(process)
+    await listens(wanted=False)  # Envoy does not outlive it
+
+
+async def test_what_is_wrong_is_said_in_one_line(place: Place) -> None:
+    code, text = await said(await hansa("enrol", "stranger", "--kubeconfig", place.hub))
+    assert code == 1
+    assert "there is no Cluster stranger" in text
+    assert "hansa join" in text
+    code, text = await said(
+        await hansa("gateway", "--hub-kubeconfig", place.hub, "--dir", place.directory, "--address", "gateway.local")
+    )
+    assert code == 2
+    assert "'gateway.local' is not an IP address" in text
+    deep = place.directory / ("x" * 120)
+    code, text = await said(
+        await hansa(
+            *("gateway", "--kubeconfig", place.member, "--hub-kubeconfig", place.hub, "--dir", deep),
+            *("--address", ADDRESS),
+        )
+    )
+    assert code == 1
+    assert "take a shorter one" in text
