@@ -1,6 +1,7 @@
 """Bring one service in one cluster up to what is decided: conditions of its export, and its import.
 
-Writes of one service and cluster are at least a second apart: what changes meanwhile is written once.
+Of one service and cluster there is a write a second at most on average, and a few at once: pods that go together are
+seen one after the other, and the last of them must not wait, or requests go to pods that are no more.
 """
 
 from __future__ import annotations
@@ -30,11 +31,16 @@ from hansa.service.records import Record, Records, exporters_of
 from hansa.service.views import View, Views
 
 PACE_SECONDS = 1.0
+AT_ONCE = 5
+"""Writes that may follow each other before they are held back to one in PACE_SECONDS."""
 
 
 @dataclass(frozen=True, slots=True)
 class Publisher:
-    """`written`: when (monotonic) an import was last written. `tell` is given the targets whose exports have news."""
+    """`tell` is given the targets whose exports have news.
+
+    paced_until: When (monotonic) the writes there were so far would have ended, had each waited for its turn.
+    """
 
     hub: Hub
     places: Places
@@ -42,7 +48,7 @@ class Publisher:
     records: Records
     importer: Importer
     tell: Callable[[Target], None]
-    written: dict[Target, float] = field(default_factory=dict[Target, float])
+    paced_until: dict[Target, float] = field(default_factory=dict[Target, float])
 
     async def reconcile(self, key: Target) -> Requeue | None:
         view, record = self.views.known(key.cluster), self.records.get(key.key)
@@ -51,12 +57,15 @@ class Publisher:
             return None
         await self._conditions(view, key.key, record)
         now = asyncio.get_running_loop().time()
-        written = self.written.pop(key, None)
-        if written is not None and written + PACE_SECONDS > now:
-            self.written[key] = written
-            return Requeue(written + PACE_SECONDS - now)
+        until = max(now, self.paced_until.pop(key, now))
+        ahead = until - now - (AT_ONCE - 1) * PACE_SECONDS
+        if ahead > 0:
+            self.paced_until[key] = until
+            return Requeue(ahead)
         if await self._import(view, key.key, record):
-            self.written[key] = now
+            until += PACE_SECONDS
+        if until > now:
+            self.paced_until[key] = until
         return None
 
     # -- the import ---------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 BATCH_SECONDS = 0.05
 """Changes that come within this time are one."""
-AT_ONCE = 50
+AT_ONCE = 10
 """Services that are looked at in one go."""
 SAVE_SECONDS = 1.0
 """The zone is written to disk at most so often."""
