@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from tests.support import objects
 from tests.support.federation import Federation, running
@@ -268,6 +269,7 @@ async def check_members(federation: Federation, told: Plan) -> None:
             assert live is not None, f"{change} is gone"
 
 
+@pytest.mark.timeout(600)
 @settings(
     max_examples=12,
     deadline=None,
