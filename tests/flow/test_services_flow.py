@@ -18,6 +18,7 @@ from hansa.api.meta import Json
 from hansa.apiserver.embedded import Keys
 from hansa.kube.client import PatchKind
 from hansa.kube.transport import Answer
+from hansa.service import aggregate
 from hansa.service.definitions import definition_of
 from hansa.service.publish import AT_ONCE, PACE_SECONDS
 
@@ -302,6 +303,21 @@ async def test_a_slice_that_changes_without_end_is_written_once_a_second(server_
         paced = tap.at[AT_ONCE + 1 :]
         assert len(paced) >= 3
         assert all(later - earlier >= 0.99 for earlier, later in itertools.pairwise(paced))
+
+
+async def test_a_cluster_exports_so_many_services_and_no_more(
+    federation: Federation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aggregate, "EXPORTS_MAX", 1)
+    await start(federation)
+    await exports(federation, "member1", "10.1.0.1")
+    second = {**service(), "metadata": metadata("second", SPACE)}
+    await federation.apply(second, export(SPACE, "second"), server="member1")
+    await federation.settle()
+    found = await federation.get("member1", scheme.SERVICE_EXPORTS, "second", SPACE)
+    assert found and by_type(found)["Valid"]["reason"] == "TooManyExports"
+    assert await federation.get("member2", scheme.SERVICE_IMPORTS, "second", SPACE) is None
+    assert await exporters(federation, "member2") == ["member1"]
 
 
 async def test_what_init_grants_is_enough(server_keys: Keys, caplog: pytest.LogCaptureFixture) -> None:

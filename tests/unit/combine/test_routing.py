@@ -142,6 +142,12 @@ def test_a_slice_has_only_the_ports_that_did_not_lose():
     assert wanted_slices(Key("shop", "web"), NO_GATEWAY, OFFER, lost, sources, NOTHING, {}) == []
 
 
+def test_slices_without_endpoints_are_not_published():
+    ports = ({"name": "http", "port": 8080, "protocol": "TCP"},)
+    sources = {"flat": Source((SourceSlice("web-1", "IPv4", (), ports), SourceSlice("web-2", "IPv6", (), ports)))}
+    assert wanted_slices(Key("shop", "web"), NO_GATEWAY, OFFER, [serves(FLAT, 0)], sources, NOTHING, {}) == []
+
+
 def test_gateways_of_both_families_get_a_slice_each():
     importer = Place("here", "north", "a", ("192.0.2.1", "192.0.2.2", "2001:db8::1"))
     found = wanted_slices(
