@@ -40,6 +40,7 @@ from hansa.service.dns.keeper import ZoneKeeper
 from hansa.service.dns.reply import Replies
 from hansa.service.dns.server import Server
 from hansa.service.dns.state import ZoneFile
+from hansa.service.dns.zone import Service
 
 pytestmark = needs_dig
 
@@ -200,7 +201,10 @@ async def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path) -> No
                 async with session.get(f"http://127.0.0.1:{health}/readyz") as answer:
                     assert answer.status == 200
                 async with session.get(f"http://127.0.0.1:{health}/metrics") as answer:
-                    assert 'hansa_dns_queries_total{rcode="NXDOMAIN",type="A"}' in await answer.text()
+                    metrics = await answer.text()
+            assert 'hansa_dns_queries_total{rcode="NXDOMAIN",type="A"}' in metrics
+            assert 'hansa_dns_services{type="Headless"} 0.0' in metrics
+            assert float(re.findall(r"^hansa_dns_zone_age_seconds (.*)", metrics, re.MULTILINE)[0]) < 10
         finally:
             process.terminate()
             await process.communicate()
@@ -259,3 +263,25 @@ async def test_it_needs_the_rights_that_the_documentation_names_and_no_others(
                 async with asyncio.timeout(20):
                     while f"does not let us {missing[1]} {resource}" not in caplog.text:
                         await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{}", b"\0" * 100])
+async def test_a_zone_file_that_is_too_old_or_damaged_is_not_served(
+    tmp_path: Path, content: bytes | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "zone.json"
+    ZoneFile(file).save("here", [Service("shop", "web", headless=False, addresses=("10.96.0.10",))])
+    if content is None:
+        ZoneFile(file).touch(time.time() - 61)
+    else:
+        file.write_bytes(content)
+    async with served(Client(Away()), file) as server:
+        assert "status: SERVFAIL" in await dig(server.host, server.port, WEB)
+    assert str(file) in caplog.text
+    # it is replaced as soon as the member is read
+    async with member(DEFINITION) as (_, client), served(client, file) as server:
+        await imports(client, IMPORTS[0])
+        await until(server, WEB, answers)
+        async with asyncio.timeout(20):
+            while b"10.96.0.10" not in file.read_bytes() or ZoneFile(file).age_seconds(time.time()) > 30:
+                await asyncio.sleep(0.05)

@@ -1,9 +1,11 @@
 """`hansa up` and `hansa down` as a user has them."""
 
+import json
 import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -102,3 +104,39 @@ def test_services_are_for_embedded_members_and_for_federations_that_were_started
     assert hansa("down", "--dir", directory).returncode == 0
     other = hansa("up", "--services", "--dir", directory)
     assert other.returncode == 1 and "holds another federation (embedded: member1)" in other.stderr
+
+
+SERVICE = """
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}, ports: [{name: http, port: 80}]}
+---
+apiVersion: multicluster.x-k8s.io/v1beta1
+kind: ServiceExport
+metadata: {name: web}
+"""
+
+
+def test_services_are_shown_over_all_clusters(directory, tmp_path):
+    assert hansa("up", "--members", 2, "--dir", directory, "--detach").returncode == 0
+    (tmp_path / "service.yaml").write_text(SERVICE)
+    shown = ("services", "--kubeconfig", directory / "kubeconfig")
+    nothing = hansa(*shown, "-A")
+    assert nothing.returncode == 0 and "No exported services found" in nothing.stderr
+    for member in ("member1", "member2"):
+        assert kubectl(directory, "--context", member, "create", "namespace", "shop").returncode == 0
+    made = kubectl(directory, "--context", "member1", "-n", "shop", "apply", "-f", tmp_path / "service.yaml")
+    assert made.returncode == 0, made.stderr
+    deadline = time.monotonic() + 30
+    found = []
+    while not (found and found[0]["exports"][0]["valid"] and len(found[0]["imports"]) == 2):
+        assert time.monotonic() < deadline, found
+        answer = hansa(*shown, "-n", "shop", "-o", "json")
+        assert answer.returncode == 0, answer.stderr
+        found = json.loads(answer.stdout)
+    assert [each["cluster"] for each in found[0]["exports"]] == ["member1"]
+    table = hansa(*shown, "-n", "shop")
+    assert table.stdout.splitlines()[0].split()[:3] == ["NAME", "TYPE", "PORTS"]
+    assert table.stdout.splitlines()[1].split()[:3] == ["web", "ClusterSetIP", "80/TCP"]
+    assert "no ready endpoints" in table.stdout
