@@ -139,6 +139,12 @@ class Request:
         """Whether the decision is also about how many."""
         return (self.replicas > 0 or self.has_requirements) and len(self.components) <= 1
 
+    @cached_property
+    def takes_all(self) -> bool:
+        """Whether each cluster that fits gets all replicas, so that neither points nor room make a difference."""
+        overflows = self.term.overflow_affinities if self.term is not None else None
+        return self.has_replicas and not (self.placement.divided or self.placement.spread_constraints or overflows)
+
     @property
     def one_set(self) -> bool:
         """Whether the components of a workload go to one cluster together."""

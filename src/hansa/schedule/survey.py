@@ -55,7 +55,7 @@ class Memory:
         self._rankings = _Recent[_Ranking]()
 
     def survey(self, request: Request, snapshot: Snapshot) -> Survey:
-        """As `survey` would say."""
+        """As `survey` would say; where all that fit are taken, points and room may be those of a binding elsewhere."""
         if not self._usable or request.estimates:
             return survey(request, snapshot, self.plugins)
         key, size = request.kin, len(snapshot.clusters)
@@ -81,6 +81,8 @@ class Memory:
             verdict = sheet.held[at]
             if verdict is None:
                 refusals.pop(name, None)
+                if request.takes_all and ranking.of[at] is not None:
+                    continue
                 known = None if name in request.assumed else ranking.of[at]
                 special[at] = (
                     settled(request, known, self.plugins.scores)
@@ -90,7 +92,7 @@ class Memory:
             else:
                 refusals[name] = verdict
                 special[at] = None
-        for name in request.assumed:
+        for name in () if request.takes_all else request.assumed:
             at = snapshot.positions.get(name)
             if at is not None and at not in special and ranking.of[at] is not None:
                 special[at] = candidate_of(request, snapshot.clusters[at], self.plugins.scores)
