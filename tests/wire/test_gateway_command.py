@@ -165,6 +165,30 @@ async def test_a_gateway_from_the_command_line(place: Place) -> None:
     await listens(wanted=False)  # Envoy does not outlive it
 
 
+async def test_a_port_that_is_taken_shows_in_its_readiness_until_it_is_free(place: Place) -> None:
+    await describe(place.member_api)
+    access = place.directory / "member1-on-hub.kubeconfig"
+    assert (await said(await hansa("enrol", "member1", "--kubeconfig", place.hub, "-o", access)))[0] == 0
+    port = free_port()
+    with socket.create_server((ADDRESS, LISTEN)):
+        process = await hansa(
+            *("gateway", "--kubeconfig", place.member, "--hub-kubeconfig", access, "--dir", place.directory / "d"),
+            *("--address", ADDRESS, "--health-address", f"127.0.0.1:{port}"),
+        )
+        async with asyncio.timeout(WAIT_SECONDS), aiohttp.ClientSession() as session:
+            text = ""
+            while "Envoy does not listen for import/default/web/http" not in text:
+                with suppress(aiohttp.ClientError):
+                    async with session.get(f"http://127.0.0.1:{port}/readyz") as answer:
+                        text = await answer.text()
+                await asyncio.sleep(0.1)
+    # and when it is free, it is taken
+    await until_ready(port, process)
+    await listens(wanted=True)
+    process.send_signal(signal.SIGTERM)
+    assert (await said(process))[0] == 0
+
+
 async def test_what_is_wrong_is_said_in_one_line(place: Place) -> None:
     code, text = await said(await hansa("enrol", "stranger", "--kubeconfig", place.hub))
     assert code == 1

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.support.lab.cluster import LISTEN, Lab, a_hub, to
+from tests.support.lab.cluster import LISTEN, NAMESPACE, SERVICE, Lab, a_hub, to
 from tests.support.lab.load import Load, Pod
 
 from hansa.api import names, scheme
@@ -160,6 +160,31 @@ async def test_a_cluster_that_has_left_is_neither_asked_nor_let_in(three: Three)
         await from_c.until("", count=20)
         stays = await from_a.some()
         assert (stays.failed, set(stays.by)) == (0, {"b"})
+
+
+async def test_connections_that_are_open_stay_open(three: Three) -> None:
+    """Whatever changes around them: pods are withdrawn, a cluster leaves, the import goes."""
+    reader, writer = await asyncio.open_connection(three.a.settings.address, LISTEN)
+
+    async def asked() -> bytes:
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        async with asyncio.timeout(10):
+            await reader.readuntil(b"\r\n\r\n")
+            return await reader.readexactly(1)
+
+    async with AsyncExitStack() as stack:
+        stack.callback(writer.close)
+        load = await load_of(three.a, stack)
+        assert await asked() == b"a"
+        await three.a.pods()
+        await load.until("b")
+        assert await asked() == b"a"
+        await three.a.knows(three.c)
+        await load.until("c")
+        assert await asked() == b"a"
+        await three.a.api.delete(scheme.SERVICE_IMPORTS, SERVICE, NAMESPACE)
+        await load.until("", count=20)
+        assert await asked() == b"a"
 
 
 async def test_the_member_is_told_how_its_peers_are(three: Three) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -26,9 +26,11 @@ from hansa.service.gateway.health import (
     peer_health,
     rejected_updates,
     silent_inbounds,
+    unheard,
 )
 from hansa.service.gateway.hosts import REFRESH_SECONDS, Hosts
 from hansa.service.gateway.layout import Layout
+from hansa.service.gateway.listeners import listener_names
 from hansa.service.gateway.publisher import Publisher
 from hansa.service.gateway.settings import Settings
 from hansa.service.gateway.site import Site, site_of
@@ -65,6 +67,7 @@ class Gateway:
         self._settings = settings
         self._changed = asyncio.Event()
         self._startable = asyncio.Event()
+        self._writing = asyncio.Lock()
         self._identity: tuple[KeyPair, bytes] | None = None
         self._sources = Sources(member, self._changed.set)
         self._hosts = hosts or Hosts()
@@ -74,6 +77,7 @@ class Gateway:
         self._site: Site | None = self._recalled()
         self._written: tuple[Site, tuple[KeyPair, bytes]] | None = None
         self._silent: frozenset[str] = frozenset()
+        self._unheard: frozenset[str] = frozenset()
         self._health: dict[str, PeerHealth] = {}
         self.rejected = 0
         """How many files Envoy has refused since it started."""
@@ -83,18 +87,17 @@ class Gateway:
         """None while it does not run."""
         return self._envoy.pid
 
-    @property
-    def health(self) -> Mapping[str, PeerHealth]:
-        """How well each other cluster is reached."""
-        return self._health
-
     def fault(self) -> str:
         """Why it does not serve; empty when it does."""
         if self._identity is None:
             return "no certificate yet"
         if self._written is None:
             return self._sources.waiting() or "Envoy's files are not written yet"
-        return "" if self._envoy.pid is not None else "Envoy does not run"
+        if self._envoy.pid is None:
+            return "Envoy does not run"
+        if self._unheard:
+            return f"Envoy does not listen for {', '.join(sorted(self._unheard))}: see {self._layout.log}"
+        return ""
 
     def use(self, pair: KeyPair, authorities: bytes) -> None:
         """Show this certificate from now on, and believe those that `authorities` (PEM) have signed."""
@@ -143,7 +146,8 @@ class Gateway:
     async def _tried(self, work: Callable[[], None]) -> bool:
         """Whether it worked; else it will be tried again."""
         try:
-            await asyncio.to_thread(work)
+            async with self._writing:
+                await asyncio.to_thread(work)
         except OSError as error:
             log.error("Envoy's files not written: %s", error)
             asyncio.get_running_loop().call_later(SETTLE_SECONDS, self._changed.set)
@@ -231,14 +235,25 @@ class Gateway:
         """Show and tell how the peers are. Raises AdminError."""
         clusters = await self._envoy.ask("/clusters?format=json")
         stats = await self._envoy.ask("/stats?format=json&filter=update_rejected$")
+        sockets = await self._envoy.ask("/listeners?format=json")
+        await self._listen_again(unheard(sockets, listener_names(site)))
         found = peer_health(clusters, site)
         metrics.show(site.cluster, self._health, found)
         self._health = found
         self._tell_rejections(site.cluster, rejected_updates(stats.get("stats") or ()))
         await self._publisher.tell(found)
 
+    async def _listen_again(self, missing: frozenset[str]) -> None:
+        """Envoy tries a listener again only when it reads its file again; by then the address may be free."""
+        if missing - self._unheard:
+            log.error("Envoy does not listen for: %s", ", ".join(sorted(missing)))
+        self._unheard = missing
+        if missing:
+            path = self._layout.listeners
+            await self._tried(lambda: files.replace(path, path.read_bytes()))
+
     def _tell_rejections(self, cluster: str, rejected: int) -> None:
-        if rejected > self.rejected:
+        if rejected > self.rejected and not self._unheard:
             log.error("Envoy refused a file, and goes on with the one before; see %s", self._layout.log)
         self.rejected = rejected
         metrics.REJECTED.labels(cluster).set(rejected)

@@ -47,6 +47,12 @@ def silent_inbounds(stats: Iterable[Json], site: Site) -> frozenset[str]:
     return frozenset(one.name for one in site.inbounds if healthy.get(export_cluster(one)) == 0)
 
 
+def unheard(listeners: Json, wanted: frozenset[str]) -> frozenset[str]:
+    """Listeners that Envoy should have and has not, from `/listeners?format=json`: its address is taken, or another
+    machine's."""
+    return wanted - {one["name"] for one in listeners.get("listener_statuses") or ()}
+
+
 def rejected_updates(stats: Iterable[Json]) -> int:
     """How often Envoy refused a file, from `/stats?format=json`."""
     return sum(one["value"] for one in stats if one.get("name", "").endswith("update_rejected"))

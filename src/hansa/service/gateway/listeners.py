@@ -38,6 +38,12 @@ def listeners(site: Site, layout: Layout, settings: Settings) -> list[Json]:
     return found
 
 
+def listener_names(site: Site) -> frozenset[str]:
+    """Names of those."""
+    inbound = {INBOUND} if any(not one.withheld for one in site.inbounds) else set[str]()
+    return frozenset(inbound | {import_cluster(one) for one in site.outbounds})
+
+
 def _inbound(offered: Sequence[Inbound], layout: Layout, settings: Settings) -> Json:
     inspector = f"{_EXTENSIONS}.filters.listener.tls_inspector.v3.TlsInspector"
     return {

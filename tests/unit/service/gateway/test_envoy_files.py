@@ -13,9 +13,9 @@ import pytest
 from hansa.kube.errors import ConfigError
 from hansa.service.gateway import files
 from hansa.service.gateway.clusters import assignments, clusters, probe_seconds
-from hansa.service.gateway.health import PeerHealth, peer_health, rejected_updates, silent_inbounds
+from hansa.service.gateway.health import PeerHealth, peer_health, rejected_updates, silent_inbounds, unheard
 from hansa.service.gateway.layout import Layout
-from hansa.service.gateway.listeners import listeners
+from hansa.service.gateway.listeners import listener_names, listeners
 from hansa.service.gateway.settings import Settings
 from hansa.service.gateway.site import Address, Inbound, Locality, Outbound, Site
 
@@ -233,3 +233,11 @@ def test_what_no_pod_answers_for_is_not_offered_but_still_probed() -> None:
     assert set(chains(withheld)) == {CLOSED.server_name}
     assert clusters(withheld, LAYOUT, SETTINGS) == clusters(SITE, LAYOUT, SETTINGS)
     assert withheld.withholding(frozenset()) == SITE
+
+
+def test_what_envoy_does_not_listen_for_is_known() -> None:
+    names = listener_names(SITE)
+    assert names == {one["name"] for one in listeners(SITE, LAYOUT, SETTINGS)}
+    assert listener_names(replace(SITE, inbounds=())) == {"import/shop/web/http"}
+    assert unheard({"listener_statuses": [{"name": "inbound"}, {"name": "other"}]}, names) == {"import/shop/web/http"}
+    assert unheard({}, frozenset()) == frozenset()
