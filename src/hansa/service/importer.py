@@ -10,7 +10,7 @@ from hansa.api import names, scheme
 from hansa.api.conditions import documents, with_condition
 from hansa.api.item import Item
 from hansa.api.mcs import ServiceImport
-from hansa.api.meta import Json, Key, Resource
+from hansa.api.meta import Json, Key
 from hansa.api.routing import ServiceRoutingPolicySpec
 from hansa.base.clock import Clock
 from hansa.base.patch import equal_json
@@ -20,9 +20,9 @@ from hansa.combine.routing import Exporter, Place, route
 from hansa.combine.slices import derived_name, drained, reach, wanted_slices
 from hansa.combine.source import Source
 from hansa.combine.verdict import IMPORT_CONDITIONS, import_conditions, settled
-from hansa.kube.errors import AlreadyExists, Invalid, NotFound
-from hansa.runtime.controller import Retry
+from hansa.kube.errors import Invalid
 from hansa.service.views import View
+from hansa.service.write import create, delete, differing
 
 FOREIGN = "a ServiceImport of that name is there that Hansa has not made"
 _SERVICE_FIELDS = ("trafficDistribution",)
@@ -105,7 +105,7 @@ class Importer:
 
     async def _create(self, go: _Pass) -> Item:
         go.written = True
-        return await _created(go.view, go.view.imports.resource, self._document(go, None))
+        return await create(go.view.client, go.view.imports.resource, self._document(go, None))
 
     async def _change(self, go: _Pass, item: Item, derived: Item | None) -> Item:
         """Fields that are ours, and labels and annotations that are exported; what others have added stays."""
@@ -144,7 +144,7 @@ class Importer:
         try:
             if live is None:
                 go.written = True
-                return await _created(go.view, scheme.SERVICES, document), ""
+                return await create(go.view.client, scheme.SERVICES, document), ""
             return await self._change_derived(go, live, document), ""
         except Invalid as error:
             return live, f"the derived Service is refused: {error.message}"
@@ -167,7 +167,7 @@ class Importer:
         live = go.view.services.store.get(Key(go.wanted.key.namespace, derived_name(go.wanted.key.name)))
         if live is not None and not live.deleting and _is_owned(live, owner.meta.uid):
             go.written = True
-            await _deleted(go.view, scheme.SERVICES, live)
+            await delete(go.view.client, scheme.SERVICES, live)
 
     # -- EndpointSlices -----------------------------------------------------------------------------------------------
 
@@ -197,21 +197,16 @@ class Importer:
                 kept += 1
             if document is None or document["addressType"] != live.json()["addressType"]:
                 go.written = True
-                await _deleted(go.view, scheme.ENDPOINT_SLICES, live)
+                await delete(go.view.client, scheme.ENDPOINT_SLICES, live)
             else:
                 await self._change_slice(go, live, document)
         for document in missing.values():
             go.written = True
-            await _created(go.view, scheme.ENDPOINT_SLICES, document)
+            await create(go.view.client, scheme.ENDPOINT_SLICES, document)
         return kept > 0
 
     async def _change_slice(self, go: _Pass, live: Item, document: Json) -> None:
-        body = live.json()
-        patch: Json = {
-            field: document.get(field)
-            for field in ("endpoints", "ports")
-            if not _same(body.get(field), document.get(field))
-        }
+        patch = differing(live, document, ("endpoints", "ports"))
         labels = _differing(live.labels, document["metadata"]["labels"], (names.SERVICE_LABEL,))
         metadata: Json = {"labels": labels} if labels else {}
         owners = document["metadata"].get("ownerReferences") or ()
@@ -256,20 +251,6 @@ class Importer:
         )
         if "endpointSliceObjects" in change and b"endpointSliceObjects" not in written.raw:
             self.forgetful.add(go.view.name)
-
-
-async def _created(view: View, resource: Resource, document: Json) -> Item:
-    try:
-        return await view.client.create(resource, document)
-    except AlreadyExists as error:
-        raise Retry(f"{document['metadata']['name']} is not seen yet") from error
-
-
-async def _deleted(view: View, resource: Resource, item: Item) -> None:
-    try:
-        await view.client.delete(resource, item.meta.name, item.meta.namespace, uid=item.meta.uid)
-    except NotFound:
-        return
 
 
 def _is_owned(item: Item, uid: str) -> bool:

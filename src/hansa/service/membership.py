@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 
 from hansa.api import names, scheme
@@ -16,6 +15,7 @@ from hansa.service.hub import Hub
 from hansa.service.peers import CONFIG_MAP
 from hansa.service.places import Places
 from hansa.service.views import View, Views
+from hansa.service.write import delete
 
 AGAIN_SECONDS = 1.0
 
@@ -49,8 +49,7 @@ class Membership:
     async def _is_clean(self, view: View) -> bool:
         peers = view.config_maps.store.get(CONFIG_MAP)
         if peers is not None:
-            with contextlib.suppress(NotFound):
-                await view.client.delete(scheme.CONFIGMAPS, CONFIG_MAP.name, CONFIG_MAP.namespace, uid=peers.meta.uid)
+            await delete(view.client, scheme.CONFIGMAPS, peers)
         return all(made_of(item) is None for item in view.imports.store)
 
     async def _set(self, item: Item, finalizers: list[str]) -> None:

@@ -9,11 +9,11 @@ import msgspec
 from hansa.api import names, scheme
 from hansa.api.meta import Json, Key
 from hansa.api.routing import Peer, Peers
-from hansa.kube.errors import AlreadyExists
-from hansa.runtime.controller import Requeue, Retry
+from hansa.runtime.controller import Requeue
 from hansa.service.hub import Hub
 from hansa.service.places import Places
 from hansa.service.views import Views
+from hansa.service.write import create
 
 CONFIG_MAP = Key(names.HANSA_NAMESPACE, names.PEERS)
 
@@ -41,10 +41,7 @@ class PeerWriter:
                 "metadata": {"name": CONFIG_MAP.name, "namespace": CONFIG_MAP.namespace},
                 "data": {names.PEERS_KEY: wanted},
             }
-            try:
-                await view.client.create(scheme.CONFIGMAPS, document)
-            except AlreadyExists as error:
-                raise Retry(f"{CONFIG_MAP} is not seen yet") from error
+            await create(view.client, scheme.CONFIGMAPS, document)
         elif (live.json().get("data") or {}).get(names.PEERS_KEY) != wanted:
             patch: Json = {
                 "metadata": {"resourceVersion": live.meta.resource_version},

@@ -13,12 +13,12 @@ from hansa.api import names, scheme
 from hansa.api.item import Item
 from hansa.api.mcs import ServiceImport
 from hansa.api.meta import Json, Key
-from hansa.base.patch import equal_json
 from hansa.combine.source import SourceSlice
-from hansa.kube.errors import AlreadyExists, ApiError, NotFound
+from hansa.kube.errors import ApiError
 from hansa.runtime.controller import Requeue, Retry
 from hansa.service.hub import Hub
 from hansa.service.records import Records
+from hansa.service.write import create, delete, differing
 
 SOURCE = "service-import-controller"
 SUCCEED = "SyncDerivedServiceSucceed"
@@ -83,10 +83,7 @@ class HubImports:
                 },
                 "spec": {"type": "ClusterIP", "ports": ports},
             }
-            try:
-                await self.hub.client.create(scheme.SERVICES, document)
-            except AlreadyExists as error:
-                raise Retry(f"{derived(key.name)} is there already, or not seen yet") from error
+            await create(self.hub.client, scheme.SERVICES, document)
             return True
         have: list[Json] = live.json()["spec"].get("ports") or []
         if [_port(port) for port in have] == [_port(port) for port in ports]:
@@ -118,43 +115,26 @@ class HubImports:
             if document is not None:
                 await self._change(live, document)
             elif live.labels.get(names.SOURCE_CLUSTER_LABEL) not in kept:
-                await self._delete(live)
+                await delete(self.hub.client, scheme.ENDPOINT_SLICES, live)
         for document in wanted.values():
-            try:
-                await self.hub.client.create(scheme.ENDPOINT_SLICES, document)
-            except AlreadyExists as error:
-                raise Retry(f"{document['metadata']['name']} is not seen yet") from error
+            await create(self.hub.client, scheme.ENDPOINT_SLICES, document)
 
     def _live(self, key: Key) -> list[Item]:
         service = Key(key.namespace, derived(key.name))
         return self.hub.cache.informer(scheme.ENDPOINT_SLICES).store.by(BY_SERVICE, str(service))
 
     async def _change(self, live: Item, document: Json) -> None:
-        body = live.json()
-        patch: Json = {
-            field: document[field]
-            for field in ("endpoints", "ports")
-            if not equal_json(body.get(field) or [], document[field])
-        }
+        patch = differing(live, document, ("endpoints", "ports"))
         if patch:
             patch["metadata"] = {"resourceVersion": live.meta.resource_version}
             await self.hub.client.patch(scheme.ENDPOINT_SLICES, live.meta.name, live.meta.namespace, patch)
 
     async def _remove(self, key: Key) -> None:
         for live in self._live(key):
-            await self._delete(live)
+            await delete(self.hub.client, scheme.ENDPOINT_SLICES, live)
         item = self.hub.cache.informer(scheme.SERVICES).store.get(Key(key.namespace, derived(key.name)))
         if item is not None and not item.deleting and item.labels.get(names.IMPORT_NAME_LABEL) == key.name:
-            try:
-                await self.hub.client.delete(scheme.SERVICES, item.meta.name, item.meta.namespace, uid=item.meta.uid)
-            except NotFound:
-                return
-
-    async def _delete(self, item: Item) -> None:
-        try:
-            await self.hub.client.delete(scheme.ENDPOINT_SLICES, item.meta.name, item.meta.namespace, uid=item.meta.uid)
-        except NotFound:
-            return
+            await delete(self.hub.client, scheme.SERVICES, item)
 
 
 def _port(port: Json) -> tuple[str, int, str, str]:

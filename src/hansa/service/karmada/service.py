@@ -17,13 +17,14 @@ from hansa.api.item import Item
 from hansa.api.meta import Condition, Json, Key
 from hansa.api.networking import MultiClusterService, MultiClusterServiceSpec
 from hansa.base.names import binding_name
-from hansa.kube.errors import AlreadyExists, ApiError, NotFound, Unreachable
+from hansa.kube.errors import ApiError, NotFound, Unreachable
 from hansa.runtime.controller import Requeue, Retry
 from hansa.service.hub import Hub
 from hansa.service.karmada.claim import binding_of, binding_patch, claim_patch, release_patch
 from hansa.service.karmada.slices import Attacher
 from hansa.service.places import Places
 from hansa.service.views import View, Views
+from hansa.service.write import create
 
 SOURCE = "multiclusterservice-controller"
 APPLIED, DISPATCHED = "ServiceApplied", "EndpointSliceDispatched"
@@ -92,10 +93,7 @@ class CrossClusterServices:
         live = self.hub.cache.informer(scheme.RESOURCE_BINDINGS).store.get(Key(item.meta.namespace, name))
         if live is None:
             binding = binding_of(service, item, clusters, str(uuid.uuid4()))
-            try:
-                await self.hub.client.create(scheme.RESOURCE_BINDINGS, binding)
-            except AlreadyExists as error:
-                raise Retry(f"binding {name} is not seen yet") from error
+            await create(self.hub.client, scheme.RESOURCE_BINDINGS, binding)
         else:
             patch = binding_patch(live, service, item, clusters, edited=item.key in self.edited)
             if patch is not None:

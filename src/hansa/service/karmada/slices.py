@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from hansa.api import names, scheme
 from hansa.api.item import Item
 from hansa.api.meta import Json, Key
-from hansa.base.patch import equal_json
 from hansa.combine.source import SourceSlice, read_source
-from hansa.kube.errors import AlreadyExists, NotFound
-from hansa.runtime.controller import Retry
 from hansa.service.views import BY_ATTACHED, View, Views
+from hansa.service.write import create, delete, differing
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +38,14 @@ class Attacher:
             if document is not None:
                 await _change(consumer, live, document)
             elif live.annotations.get(names.PROVISION_CLUSTER_ANNOTATION) not in silent:
-                await _delete(consumer, live)
+                await delete(consumer.client, scheme.ENDPOINT_SLICES, live)
         for document in wanted.values():
-            try:
-                await consumer.client.create(scheme.ENDPOINT_SLICES, document)
-            except AlreadyExists as error:
-                raise Retry(f"{document['metadata']['name']} is not seen yet") from error
+            await create(consumer.client, scheme.ENDPOINT_SLICES, document)
 
     async def detach(self, key: Key, consumer: View) -> None:
         """Take all of them away."""
         for live in attached(consumer, key):
-            await _delete(consumer, live)
+            await delete(consumer.client, scheme.ENDPOINT_SLICES, live)
 
 
 def attached(view: View, key: Key) -> Iterator[Item]:
@@ -78,19 +73,7 @@ def _document(key: Key, provider: str, source: SourceSlice) -> Json:
 
 
 async def _change(view: View, live: Item, document: Json) -> None:
-    body = live.json()
-    patch: Json = {
-        field: document[field]
-        for field in ("endpoints", "ports")
-        if not equal_json(body.get(field) or [], document[field])
-    }
+    patch = differing(live, document, ("endpoints", "ports"))
     if patch:
         patch["metadata"] = {"resourceVersion": live.meta.resource_version}
         await view.client.patch(scheme.ENDPOINT_SLICES, live.meta.name, live.meta.namespace, patch)
-
-
-async def _delete(view: View, live: Item) -> None:
-    try:
-        await view.client.delete(scheme.ENDPOINT_SLICES, live.meta.name, live.meta.namespace, uid=live.meta.uid)
-    except NotFound:
-        return
