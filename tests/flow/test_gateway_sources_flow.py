@@ -124,7 +124,9 @@ async def test_peers_that_cannot_be_read_or_are_gone_stay(ready: Member) -> None
 async def test_a_route_that_cannot_be_read_costs_nothing(ready: Member) -> None:
     task = asyncio.create_task(ready.sources.run())
     await ready.facts()
-    await ready.say_route(WEB, '{"mode": "sideways"}')
+    for broken in ('{"mode": "sideways"}', '{"mode": "proxy", "min_healthy_percent": 0}', "{"):
+        await ready.say_route(WEB, broken)
+        await ready.facts()
     changed = Route(mode="direct")
     await ready.say_route(DB, msgspec.json.encode(changed).decode())
     assert (await ready.facts()).routes == {WEB: ROUTE, DB: changed}

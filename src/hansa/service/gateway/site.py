@@ -8,9 +8,16 @@ from typing import NamedTuple
 
 from hansa.api.meta import Key
 from hansa.api.routing import Backend, Peer, Peers, Route, RoutePort, server_name
+from hansa.base.names import dns1123_label
 
 LOWEST_LISTEN = 1024
 """Below it ports need privileges that a gateway does not have."""
+
+LAST_PORT = 65535
+HIGHEST_WEIGHT = 1_000_000
+"""Envoy adds the weights of a tier up in 32 bits."""
+MOST_TIERS = 128
+"""Envoy's limit of priorities."""
 
 
 class Address(NamedTuple):
@@ -83,6 +90,29 @@ class Site:
     def withholding(self, silent: frozenset[str]) -> Site:
         """The same, with exactly these inbounds (by name) withheld."""
         return replace(self, inbounds=tuple(replace(one, withheld=one.name in silent) for one in self.inbounds))
+
+
+def fault_of(route: Route) -> str:
+    """Why a gateway cannot go by a route; empty when it can. For one name that is none Envoy would refuse a whole
+    listener, and with it everybody's services."""
+    labels = [port.label for port in route.ports if port.protocol == "TCP"]
+    for label in labels:
+        if dns1123_label(label):
+            return f"ports: {label!r} is no name of a port"
+    if len(set(labels)) != len(labels):
+        return "ports: a name is there twice"
+    if any(not 0 <= port.listen <= LAST_PORT for port in route.ports):
+        return f"ports: listen must be from 0 to {LAST_PORT}"
+    if not 1 <= route.min_healthy_percent <= 100:
+        return "min_healthy_percent must be from 1 to 100"
+    backends = _backends(route)
+    if any(not 0 <= backend.weight <= HIGHEST_WEIGHT for backend in backends):
+        return f"backends: weight must be from 0 to {HIGHEST_WEIGHT}"
+    if len({backend.tier for backend in backends}) > MOST_TIERS:
+        return f"backends: more than {MOST_TIERS} tiers"
+    if len({backend.cluster for backend in backends}) != len(backends):
+        return "backends: a cluster is there twice"
+    return ""
 
 
 def site_of(

@@ -16,6 +16,7 @@ from hansa.api.meta import Key
 from hansa.api.routing import Peers, Route
 from hansa.kube.client import Client
 from hansa.runtime.informer import RESTART_SECONDS, Change, Informer
+from hansa.service.gateway.site import fault_of
 
 log = logging.getLogger(__name__)
 
@@ -98,9 +99,14 @@ class Sources:
             self._routes.pop(key, None)
         elif (text := change.new.annotations.get(names.ROUTE_ANNOTATION)) is not None:
             try:
-                self._routes[key] = msgspec.json.decode(text, type=Route)
+                route = msgspec.json.decode(text, type=Route)
+                fault = fault_of(route)
             except msgspec.MsgspecError as error:
-                log.error("route of ServiceImport %s cannot be read, the one before stays: %s", key, error)
+                route, fault = None, str(error)
+            if route is None or fault:
+                log.error("route of ServiceImport %s is of no use, the one before stays: %s", key, fault)
+            else:
+                self._routes[key] = route
         self._changed()
 
     def _hear_export(self, change: Change) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from hansa.api.item import Item
 from hansa.api.meta import Key
 from hansa.api.routing import Backend, Peer, Peers, Route, RoutePort
 from hansa.service.gateway.endpoints import ready_pods
 from hansa.service.gateway.hosts import Hosts, split
-from hansa.service.gateway.site import Address, Site, site_of
+from hansa.service.gateway.site import Address, Site, fault_of, site_of
 
 WEB = Key("shop", "web")
 PEERS = Peers(
@@ -125,6 +127,31 @@ def test_a_port_of_the_gateway_is_given_once() -> None:
     assert found.faults == ("shop/web/http: port 20000 of the gateway is taken by shop/other/http",)
     clash = route(ports=(RoutePort(name="http", port=80, listen=15443),))
     assert "taken by other gateways" in site(clash).faults[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"ports": (RoutePort(name="*", port=80),)}, "no name"),
+        ({"ports": (RoutePort(name="Web", port=80),)}, "no name"),
+        ({"ports": (RoutePort(name="a/b", port=80),)}, "no name"),
+        ({"ports": (RoutePort(name="http", port=80), RoutePort(name="http", port=81))}, "twice"),
+        ({"ports": (RoutePort(name="http", port=80, listen=70000),)}, "listen"),
+        ({"min_healthy_percent": 0}, "min_healthy_percent"),
+        ({"backends": (backend("b", 1, -1),)}, "weight"),
+        ({"backends": (backend("b", 1, 10**9),)}, "weight"),
+        ({"backends": tuple(backend(f"c{tier}", tier) for tier in range(200))}, "tiers"),
+        ({"backends": (backend("b", 1), backend("b", 2))}, "twice"),
+    ],
+)
+def test_a_route_that_envoy_would_refuse_is_of_no_use(changes: dict[str, object], word: str) -> None:
+    assert fault_of(route()) == ""
+    assert word in fault_of(route(**changes))
+
+
+def test_a_name_for_two_protocols_is_one_name() -> None:
+    ports = (RoutePort(name="", port=53), RoutePort(name="", port=53, protocol="UDP"))
+    assert fault_of(route(ports=ports)) == ""
 
 
 def endpoint_slice(name: str, labels: dict[str, str], *endpoints: dict[str, object], port: object = 8080) -> Item:
