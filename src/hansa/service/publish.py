@@ -31,6 +31,8 @@ from hansa.service.records import Record, Records, exporters_of
 from hansa.service.views import View, Views
 
 PACE_SECONDS = 1.0
+OBSTACLE_SECONDS = 10.0
+"""How long until what is in the way of an import is looked at again: nothing else tells when it goes."""
 AT_ONCE = 5
 """Writes that may follow each other before they are held back to one in PACE_SECONDS."""
 
@@ -66,7 +68,8 @@ class Publisher:
             until += PACE_SECONDS
         if until > now:
             self.paced_until[key] = until
-        return None
+        hindered = key.cluster in self.records.obstacles.get(key.key, {})
+        return Requeue(OBSTACLE_SECONDS) if hindered else None
 
     # -- the import ---------------------------------------------------------------------------------------------------
 

@@ -36,12 +36,12 @@ async def with_gateway(rig: Rig, member: str) -> None:
         "metadata": metadata(names.GATEWAY_ADDRESSES, names.HANSA_NAMESPACE),
         "data": {names.GATEWAY_ADDRESSES_KEY: GATEWAY},
     }
-    await rig.apply(SYSTEM, gateway, server=member)
+    # another scenario's namespace may be on its way out
+    await rig.eventually(lambda: rig.apply(SYSTEM, gateway, server=member))
 
 
 async def without_gateway(rig: Rig, member: str) -> None:
     await rig.delete(scheme.CONFIGMAPS, names.GATEWAY_ADDRESSES, names.HANSA_NAMESPACE, server=member)
-    await rig.delete(scheme.NAMESPACES, names.HANSA_NAMESPACE, server=member)
 
 
 async def exported(rig: Rig, *members: str, replicas: int = 1) -> Services:
@@ -226,7 +226,7 @@ async def test_gateways_are_told_of_each_other(rig: Rig) -> None:
     await rig.annotate_cluster(
         SECOND, {names.GATEWAYS_ANNOTATION: "192.0.2.1:15443, gw.example.com:15443", names.NETWORK_ANNOTATION: "flat"}
     )
-    await rig.apply(SYSTEM, server=FIRST)
+    await rig.eventually(lambda: rig.apply(SYSTEM, server=FIRST))
 
     async def told() -> None:
         found = await rig.get(FIRST, scheme.CONFIGMAPS, names.PEERS, names.HANSA_NAMESPACE)
@@ -243,7 +243,6 @@ async def test_gateways_are_told_of_each_other(rig: Rig) -> None:
     await rig.patch(scheme.CONFIGMAPS, names.PEERS, wrong, names.HANSA_NAMESPACE, server=FIRST)
     await rig.eventually(told)
     assert await rig.get(SECOND, scheme.CONFIGMAPS, names.PEERS, names.HANSA_NAMESPACE) is None
-    await rig.delete(scheme.NAMESPACES, names.HANSA_NAMESPACE, server=FIRST)
 
 
 async def test_a_service_of_the_same_name_as_the_derived_one_is_in_the_way(rig: Rig) -> None:
