@@ -76,7 +76,9 @@ def _place(context: Context, placer: Placer) -> Controller[Key]:
     priority = scheduler.priority if context.options.gates.enabled("PriorityBasedScheduling") else None
     queue = Queue[Key]("place", priority=priority)
     placer.waiting = lambda: queue.top_priority
-    controller = Controller("place", scheduler, workers=4, queue=queue, needs=(placer.clusters, *bindings))
+    controller = Controller(
+        "place", scheduler, workers=context.options.workers, queue=queue, needs=(placer.clusters, *bindings)
+    )
     patience = Patience(controller.queue, context.traffic, context.options.report_delay_seconds)
 
     def changed(change: Change) -> None:
@@ -271,7 +273,7 @@ def _aggregate(context: Context) -> Part:
     cache = context.cache
     works = cache.informer(scheme.WORKS)
     bindings = [cache.informer(resource) for resource in BINDINGS]
-    controller = Controller("aggregate", Aggregator(context), workers=4, needs=(works, *bindings))
+    controller = Controller("aggregate", Aggregator(context), workers=context.options.workers, needs=(works, *bindings))
     patience = Patience(controller.queue, context.traffic, context.options.report_delay_seconds)
 
     def work_changed(change: Change) -> None:

@@ -1,0 +1,97 @@
+"""New bindings scheduled end to end: from creation until the hub says Scheduled, seen by a watch of the bench's own."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from bench.case import NAMESPACE, spread, until
+from bench.rigs import MEMBERS, Rig
+from hansa.api import names, scheme
+from hansa.api.meta import Json
+from hansa.kube.client import Client
+
+_DIVIDED = {
+    "replicaSchedulingType": "Divided",
+    "replicaDivisionPreference": "Weighted",
+    "weightPreference": {
+        "staticWeightList": [
+            {"targetCluster": {"clusterNames": [member]}, "weight": weight}
+            for weight, member in enumerate(MEMBERS, start=1)
+        ]
+    },
+}
+"""By weights of their own: so many replicas find no room in members of this size."""
+
+
+def _binding(number: int) -> Json:
+    """Of a Deployment that is not there, so that deciding is all there is to do."""
+    name = f"decide-{number}"
+    reference = {"apiVersion": "apps/v1", "kind": "Deployment", "namespace": NAMESPACE, "name": name, "uid": name}
+    return {
+        "apiVersion": scheme.RESOURCE_BINDINGS.api_version,
+        "kind": "ResourceBinding",
+        "metadata": {"name": name, "namespace": NAMESPACE, "labels": {names.BINDING_MANAGED_BY_LABEL: "bench"}},
+        "spec": {"resource": reference, "replicas": 3 + number % 7, "placement": {"replicaScheduling": _DIVIDED}},
+    }
+
+
+class _Decisions:
+    """When each binding first said that it is scheduled, and how often bindings were written."""
+
+    def __init__(self, hub: Client) -> None:
+        self.seen: dict[str, float] = {}
+        self.changes = 0
+        self.watching = asyncio.Event()
+        self._hub = hub
+
+    async def run(self) -> None:
+        labels = f"{names.BINDING_MANAGED_BY_LABEL}=bench"
+        version = (await self._hub.list(scheme.RESOURCE_BINDINGS, NAMESPACE, labels=labels)).resource_version
+        async with self._hub.watch(
+            scheme.RESOURCE_BINDINGS, NAMESPACE, labels=labels, resource_version=version
+        ) as events:
+            self.watching.set()
+            async for event in events:
+                self.changes += event.type == "MODIFIED"
+                if event.type in ("ADDED", "MODIFIED") and _scheduled(event.item.json()):
+                    self.seen.setdefault(event.item.meta.name, time.perf_counter())
+
+
+def _scheduled(binding: Json) -> bool:
+    status = binding.get("status") or {}
+    current = status.get("schedulerObservedGeneration") == binding["metadata"]["generation"]
+    conditions = status.get("conditions") or ()
+    return current and any(one["type"] == "Scheduled" and one["status"] == "True" for one in conditions)
+
+
+async def measure_decisions(rig: Rig, count: int) -> dict[str, Any]:
+    """So many bindings at once."""
+    decisions = _Decisions(rig.hub)
+    watching = asyncio.create_task(decisions.run())
+    await decisions.watching.wait()
+    cpu, writes = rig.cpu_seconds(), await rig.writes()
+    begun = time.perf_counter()
+
+    async def create(number: int) -> None:
+        await rig.hub.create(scheme.RESOURCE_BINDINGS, _binding(number))
+
+    await spread(create, count)
+    created = time.perf_counter() - begun
+    await until(lambda: len(decisions.seen) >= count, "decisions")
+    seconds = max(decisions.seen.values()) - begun
+    await asyncio.sleep(1.5)  # Events belong to it
+    after, spent = await rig.writes(), rig.cpu_seconds() - cpu
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+    return {
+        "rig": rig.name,
+        "case": f"{count} new bindings scheduled",
+        "seconds": round(seconds, 2),
+        "seconds_to_create_them": round(created, 2),
+        "decisions_per_second": round(count / seconds),
+        "cpu_ms_per_decision": round(spent / count * 1000, 2),
+        "writes_of_the_binding_per_decision": round(decisions.changes / count, 2),
+        "writes_per_decision": round((after["hub"] - writes["hub"] - count) / count, 2),
+    }
