@@ -116,6 +116,21 @@ async def test_lazy_policies_wait_for_the_user(federation) -> None:
     assert await where(federation, "late") == ["member2"]
 
 
+async def test_an_edit_right_before_the_turn_to_laziness_does_not_take_that_along(federation) -> None:
+    """Found by a random history: the first edit was heard when the policy was lazy, and acted on its new clusters."""
+    await federation.join("member1", "member2")
+    await federation.settle()
+    await federation.apply(policy("p", "member1"), config_map("c", go="yes"))
+    await federation.settle()
+    await federation.apply(policy("p", "member1", "member2"))
+    await federation.apply(policy("p", "member2", activationPreference="Lazy"))
+    await federation.settle()
+    assert "member1" in await where(federation, "c")
+    await federation.apply(config_map("c", go="yes", edited="yes"))
+    await federation.settle()
+    assert await where(federation, "c") == ["member2"]
+
+
 async def test_cluster_scoped_objects(federation) -> None:
     await federation.join("member1", "member2")
     await federation.settle()

@@ -314,8 +314,12 @@ class History:
         """Whether the binding says already what the policy wants; one that goes at once may never be heard."""
         bindings = scheme.RESOURCE_BINDINGS if wish.within else scheme.CLUSTER_RESOURCE_BINDINGS
         live = await self.federation.get("hub", bindings, wish.binding, wish.within)
-        clusters = {target["name"] for target in (live or {"spec": {}})["spec"].get("clusters", ())}
-        return clusters == set(self._meant(wish.bound))
+        spec = live["spec"] if live is not None else {}
+        clusters = {target["name"] for target in spec.get("clusters", ())}
+        suspended = bool((spec.get("suspension") or {}).get("dispatching"))
+        preserved = bool(spec.get("preserveResourcesOnDeletion"))
+        wanted = (set(self._meant(wish.bound)), wish.suspended, wish.preserved)
+        return (clusters, suspended, preserved) == wanted
 
     async def _label(self) -> None:
         """A cluster is chosen, or no longer. What belongs to no policy any more may follow or stay."""

@@ -52,7 +52,8 @@ class Why(enum.IntEnum):
     FOUND = 0
     """It was there when we started: nothing is known to have changed."""
     KARMADA = 1
-    """A policy changed, or only our own labels and annotations did."""
+    """A policy changed, or only our own labels and annotations did. By the time that a template has its turn, the
+    policy may have become lazy: then it is held back, though it was not lazy when it changed."""
     USER = 2
 
 

@@ -58,7 +58,7 @@ class PolicyKeeper:
             await self._identify(item, policy)
             return None  # the write brings it back here
         await self._drop_unmatched(policy)
-        why = Why.KARMADA if policy.lazy else Why.USER
+        why = Why.KARMADA
         if key in self.found:
             self.found.discard(key)
             why = Why.FOUND
