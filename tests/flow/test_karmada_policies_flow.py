@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -122,8 +123,12 @@ async def test_an_edit_right_before_the_turn_to_laziness_does_not_take_that_alon
     await federation.settle()
     await federation.apply(policy("p", "member1"), config_map("c", go="yes"))
     await federation.settle()
-    await federation.apply(policy("p", "member1", "member2"))
-    await federation.apply(policy("p", "member2", activationPreference="Lazy"))
+    for spec in (
+        {"placement": {"clusterAffinity": {"clusterNames": ["member1", "member2"]}}},
+        {"placement": {"clusterAffinity": {"clusterNames": ["member2"]}}, "activationPreference": "Lazy"},
+    ):
+        await federation.hub.patch(scheme.PROPAGATION_POLICIES, "p", "default", {"spec": spec})
+        await asyncio.sleep(0)
     await federation.settle()
     assert "member1" in await where(federation, "c")
     await federation.apply(config_map("c", go="yes", edited="yes"))
