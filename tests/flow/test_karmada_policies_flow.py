@@ -6,9 +6,11 @@ import asyncio
 from typing import Any
 
 import pytest
+from tests.support.federation import Tap
 
 from hansa.api import names, scheme
 from hansa.api.meta import Resource
+from hansa.kube.errors import Unreachable
 
 # a power of two: sums of such times are exact, so no timer ends a rounding error early and spins
 pytestmark = pytest.mark.looptime(resolution=2**-20)
@@ -134,6 +136,30 @@ async def test_an_edit_right_before_the_turn_to_laziness_does_not_take_that_alon
     await federation.apply(config_map("c", go="yes", edited="yes"))
     await federation.settle()
     assert await where(federation, "c") == ["member2"]
+
+
+class AnswersLost(Tap):
+    """The answers to the first writes of claims do not come back."""
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+
+    def after(self, server: str, method: str, path: str) -> None:
+        if method == "PATCH" and path.endswith("/configmaps/c") and self.left:
+            self.left -= 1
+            raise Unreachable(server, "lost after the server acted")
+
+
+async def test_a_claim_whose_answer_was_lost_is_no_edit_of_a_user(federation) -> None:
+    """Found by a random history: the retry came when its reason had been seen to, and counted as a user's."""
+    await federation.join("member1")
+    await federation.apply(config_map("c", go="yes"))
+    await federation.settle()
+    federation.plane.wire.tap = tap = AnswersLost(1)
+    await federation.apply(policy("p", "member1", activationPreference="Lazy"))
+    await federation.settle(30.0)
+    assert tap.left == 0
+    assert await where(federation, "c") == []
 
 
 async def test_cluster_scoped_objects(federation) -> None:

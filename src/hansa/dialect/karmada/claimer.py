@@ -69,7 +69,7 @@ class Claimer:
         self.why[key] = max(why, self.why.get(key, why))
 
     async def reconcile(self, key: TemplateKey) -> Requeue | None:
-        why = self.why.pop(key, Why.USER)
+        why = self.why.pop(key, Why.KARMADA)  # a retry may come after its reason was seen to
         try:
             await self._claim(key, why)
         except Exception:
