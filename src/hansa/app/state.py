@@ -17,6 +17,7 @@ from typing import Any
 from hansa.app.loopback import MemberAddresses, choose_block
 from hansa.kube.errors import ConfigError
 from hansa.rig.ports import reserve
+from hansa.runtime.private_file import replace
 
 DEFAULT_DIRECTORY = Path("~/.hansa/default")
 HUB = "hub"
@@ -152,11 +153,7 @@ class StateFolder:
     def write_private(self, path: Path, content: bytes) -> Path:
         """Write a file of mode 0600 in one step: readers see the old content or the new."""
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        temporary.replace(path)
+        replace(path, content)
         return path
 
     def _read(self, name: str) -> dict[str, Any] | None:

@@ -5,7 +5,6 @@ Two authorities, because whoever the API server's authority vouches for must not
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +17,7 @@ from hansa.base.certificates import (
     make_signing_key,
     public_half,
 )
+from hansa.runtime.private_file import replace
 
 ADMIN = "system:admin"
 MASTERS = "system:masters"
@@ -76,17 +76,9 @@ class Pki:
                 self._write_pair(name, make())
         if not self.key("sa").exists():
             signing_key = make_signing_key()
-            _write(self.token_public_key, public_half(signing_key))
-            _write(self.key("sa"), signing_key)
+            replace(self.token_public_key, public_half(signing_key))
+            replace(self.key("sa"), signing_key)
 
     def _write_pair(self, name: str, pair: KeyPair) -> None:
-        _write(self.certificate(name), pair.certificate)
-        _write(self.key(name), pair.key)  # the key comes last: its presence says that both are there
-
-
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    temporary.replace(path)
+        replace(self.certificate(name), pair.certificate)
+        replace(self.key(name), pair.key)  # the key comes last: its presence says that both are there

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from hansa.kube.errors import ConfigError
+from hansa.runtime.private_file import replace
 from hansa.service.dns.zone import Service
 
 
@@ -47,13 +48,7 @@ class ZoneFile:
 
     def save(self, cluster: str, services: Iterable[Service]) -> None:
         """In one step: a reader, or a crash, finds the old content or the new. Raises OSError."""
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(msgspec.json.encode(_Document(cluster, tuple(services))))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self.path)
+        replace(self.path, msgspec.json.encode(_Document(cluster, tuple(services))))
 
     def touch(self, now: float) -> None:
         """It is still true. Raises OSError."""

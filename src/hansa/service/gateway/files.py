@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from hansa.api.meta import Json
+from hansa.runtime.private_file import replace
 from hansa.service.gateway import tls
 from hansa.service.gateway.bootstrap import bootstrap
 from hansa.service.gateway.clusters import assignments, clusters
@@ -55,17 +55,6 @@ def write(found: Documents) -> int:
     for path, content in changed:
         replace(path, content)
     return len(changed)
-
-
-def replace(path: Path, content: bytes) -> None:
-    """Readable by the owner only, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def sweep(layout: Layout, found: Documents) -> None:

@@ -17,6 +17,7 @@ import msgspec
 from hansa.base.certificates import KeyPair
 from hansa.base.clock import Clock
 from hansa.kube.client import Client
+from hansa.runtime.private_file import replace
 from hansa.service.gateway import files, metrics
 from hansa.service.gateway.endpoints import ready_pods
 from hansa.service.gateway.envoy import AdminError, Envoy
@@ -158,7 +159,7 @@ class Gateway:
         """Raises OSError."""
         pair, authorities = identity
         former = self._site or site
-        files.replace(self._layout.site, msgspec.json.encode(site))
+        replace(self._layout.site, msgspec.json.encode(site))
         files.write(
             files.identity_document(self._layout, pair.certificate, pair.key)
             | files.documents(site, former, self._layout, self._settings, authorities)
@@ -250,7 +251,7 @@ class Gateway:
         self._unheard = missing
         if missing:
             path = self._layout.listeners
-            await self._tried(lambda: files.replace(path, path.read_bytes()))
+            await self._tried(lambda: replace(path, path.read_bytes()))
 
     def _tell_rejections(self, cluster: str, rejected: int) -> None:
         if rejected > self.rejected and not self._unheard:

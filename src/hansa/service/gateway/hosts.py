@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from hansa.api.routing import Peers
-from hansa.service.gateway import files
+from hansa.runtime.private_file import replace
 from hansa.service.gateway.site import Address
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class Hosts:
 
     def remember(self, path: Path) -> None:
         """Raises OSError."""
-        files.replace(path, msgspec.json.encode(self._known))
+        replace(path, msgspec.json.encode(self._known))
 
     def recall(self, path: Path) -> None:
         """What was remembered; nothing when there is nothing, or it cannot be read."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from hansa.base.clock import Clock
 from hansa.kube.client import Client
 from hansa.kube.errors import ApiError, NotFound, Unreachable
 from hansa.runtime.backoff import Backoff
+from hansa.runtime.private_file import replace
 from hansa.service.identity.decision import USAGES
 
 log = logging.getLogger(__name__)
@@ -130,7 +130,7 @@ class Keeper:
             "ca.crt": identity.authorities,
         }
         for name, value in content.items():
-            _write(self._directory / name, value)
+            replace(self._directory / name, value)
         self._take(identity)
         try:
             await self._store({name: base64.b64encode(value).decode() for name, value in content.items()})
@@ -181,11 +181,3 @@ def _issued(request: Item) -> bytes | None:
             raise NotIssued(f"{request.meta.name} was refused: {condition.get('message', '')}")
     certificate = status.get("certificate")
     return base64.b64decode(certificate) if certificate else None
-
-
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    temporary.replace(path)
