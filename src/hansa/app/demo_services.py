@@ -6,7 +6,7 @@ import asyncio
 import json
 import shutil
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,6 +101,7 @@ class Walk:
         return Step(f"{OTHER}: {title}", found if code == 0 else err, code == 0 and found == wanted != "")
 
     async def _reached_through_gateways(self) -> Step:
+        await self._answered(OTHER, EXPORTERS)
         tally, endpoints = Tally(), set[str]()
         for _ in range(REQUESTS):
             await self._ask(OTHER, tally, endpoints)
@@ -117,6 +118,7 @@ class Walk:
         return Step(f"{LOCAL}: its gateway {address} asked without a certificate", found, found.startswith("refused"))
 
     async def _stays_local(self) -> Step:
+        await self._answered(LOCAL, (LOCAL,))
         tally, endpoints = Tally(), set[str]()
         for _ in range(REQUESTS):
             await self._ask(LOCAL, tally, endpoints)
@@ -177,6 +179,17 @@ class Walk:
         )
 
     # -- within ------------------------------------------------------------------------------------------------------
+
+    async def _answered(self, member: str, clusters: Collection[str]) -> None:
+        """Until each of `clusters` has answered `member`, or SWITCH_SECONDS have passed.
+
+        A name has its address before it has endpoints, as that of any Service has.
+        """
+        tally, loop = Tally(), asyncio.get_running_loop()
+        deadline = loop.time() + SWITCH_SECONDS
+        while not tally.answered.keys() >= set(clusters) and loop.time() < deadline:
+            await self._ask(member, tally, set())
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async def _ask(self, member: str, tally: Tally, endpoints: set[str]) -> None:
         try:
