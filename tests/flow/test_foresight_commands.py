@@ -75,6 +75,24 @@ async def test_exit_statuses_and_json_of_a_plan(federation: Federation, tmp_path
     assert gone.stdout.splitlines()[:2] == ["Deletes:", "  - member1  ConfigMap default/words"]
 
 
+async def test_clusters_that_a_plan_names_and_that_are_not_there(federation: Federation, tmp_path: Path):
+    snapshot = await saved(federation, tmp_path)
+    typed = run("plan", "-f", manifest(tmp_path, policy("member1", "membr2")), "--snapshot", snapshot, "-o", "json")
+    field = "spec.placement.clusterAffinity.clusterNames"
+    assert json.loads(typed.stdout)["warnings"] == [
+        {
+            "object": "PropagationPolicy default/words",
+            "field": field,
+            "names": ["membr2"],
+            "known": ["member2", "member1"],
+        }
+    ]
+    told = f"warning: PropagationPolicy default/words: {field}: no cluster is named membr2; there are member2, member1"
+    assert typed.stderr.splitlines() == [told]
+    gone = run("plan", "--delete", "-f", manifest(tmp_path, policy("membr2")), "--snapshot", snapshot)
+    assert gone.stderr == ""
+
+
 async def test_what_if_and_explain_of_a_snapshot(federation: Federation, tmp_path: Path):
     snapshot = await saved(federation, tmp_path)
     failed = run("whatif", "--fail-cluster", "member1", "--snapshot", snapshot, "-o", "json")

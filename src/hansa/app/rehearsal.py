@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -32,12 +32,13 @@ from hansa.foresight import difference, virtual_time, whatif
 from hansa.foresight.edits import Done, Edit, carry_out
 from hansa.foresight.explain import explain
 from hansa.foresight.explanation import Explanation
-from hansa.foresight.plan import BindingChange, Plan
+from hansa.foresight.plan import BindingChange, Plan, UnknownClusters
 from hansa.foresight.rest import Rest
 from hansa.foresight.restore import restore
 from hansa.foresight.snapshot import Snapshot
 from hansa.foresight.stand_in import StandIn
 from hansa.foresight.state import State
+from hansa.foresight.unknown import unknown_clusters
 from hansa.foresight.whatif import Forecast, Scenario
 from hansa.install import objects
 from hansa.kube.client import Client
@@ -100,9 +101,18 @@ class Rehearsal:
             hub=difference.hub_changes(self.done, self.before, after),
             members=difference.member_changes(self.before, after, self._stand_in.ended),
             bindings=difference.binding_changes(self.before, after),
-            problems=difference.warnings(self.before, after),
+            warnings=tuple(self._unknown(after)),
+            problems=difference.problems(self.before, after),
             notes=tuple(self.notes),
         )
+
+    def _unknown(self, after: State) -> Iterator[UnknownClusters]:
+        """Of what was applied, as the hub has it."""
+        clusters = {key.name for gvk, key in after.others if gvk == scheme.CLUSTERS.gvk}
+        for about in dict.fromkeys(one.about for one in self.done):
+            item = after.others.get(about)
+            if item is not None:
+                yield from unknown_clusters(item, clusters)
 
 
 @asynccontextmanager

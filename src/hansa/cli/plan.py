@@ -49,6 +49,8 @@ def command(
     snapshot = rehearse.base(kubeconfig, context, file, live, veil)
     where = namespace or (rehearse.namespace_of(kubeconfig, context) if file is None else names.DEFAULT_NAMESPACE)
     found = rehearse.expected(lambda: plan(snapshot, edits, where, control_plane))
+    for warning in found.warnings:
+        session.say(f"warning: {rehearse.unknown(warning)}")
     if output == "json":
         session.write_json(found)
     else:

@@ -16,7 +16,7 @@ from hansa.kube.errors import ConfigError
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from hansa.foresight.plan import BindingChange, FieldChange, HubChange, MemberChange, Move, Plan
+    from hansa.foresight.plan import BindingChange, FieldChange, HubChange, MemberChange, Move, Plan, UnknownClusters
     from hansa.foresight.snapshot import Snapshot
     from hansa.foresight.veil import Veil
 
@@ -50,6 +50,8 @@ _STYLES = {
     "configured": ("~", "yellow"),
     "changed": ("~", "yellow"),
 }
+_SHOWN = 10
+"""Known clusters that a warning names."""
 _SAID = {
     "replaced": "deleted, then made again",
     "waiting": "deleted as soon as the cluster can be reached",
@@ -176,6 +178,14 @@ def summary(plan: Plan) -> str:
         f"In members: {len(plan.destroyed)} to delete, {changed} to change, {made} to create."
         f" On the hub: {named} to delete."
     )
+
+
+def unknown(warning: UnknownClusters) -> str:
+    """Which field, which names, and the likeliest of those that there are."""
+    shown = ", ".join(warning.known[:_SHOWN]) or "none"
+    more = f" and {len(warning.known) - _SHOWN} more" if len(warning.known) > _SHOWN else ""
+    named = ", ".join(warning.names)
+    return f"{warning.object}: {warning.field}: no cluster is named {named}; there are {shown}{more}"
 
 
 def _section(title: str, lines: Iterator[Text], style: str = "") -> list[Text]:

@@ -233,13 +233,13 @@ def _hub(obj: Json, action: Any, *, named: bool) -> HubChange:
     )
 
 
-def warnings(before: State, after: State) -> tuple[str, ...]:
+def problems(before: State, after: State) -> tuple[str, ...]:
     """What the control plane has to warn of, once for each object and message."""
     known = {item.meta.uid for item in before.events}
-    return tuple(dict.fromkeys(_warnings(item for item in after.events if item.meta.uid not in known)))
+    return tuple(dict.fromkeys(_warned(item for item in after.events if item.meta.uid not in known)))
 
 
-def _warnings(events: Iterable[Item]) -> Iterator[str]:
+def _warned(events: Iterable[Item]) -> Iterator[str]:
     for item in sorted(events, key=lambda each: int(each.meta.resource_version)):
         event = item.json()
         if event.get("type") != "Warning":

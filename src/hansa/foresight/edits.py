@@ -12,7 +12,7 @@ import yaml
 
 from hansa.api import builtin
 from hansa.api.item import Item
-from hansa.api.meta import GVK, Json, Resource
+from hansa.api.meta import GVK, Json, Key, Resource
 from hansa.api.names import LAST_APPLIED_ANNOTATION
 from hansa.api.strategic import apply_patch
 from hansa.base.patch import apply_merge_patch
@@ -51,6 +51,13 @@ class Done(NamedTuple):
 
     edit: Edit
     action: Action
+
+    @property
+    def about(self) -> tuple[GVK, Key]:
+        """The object, as a state of the hub knows it."""
+        obj = self.edit.obj
+        metadata: Json = obj["metadata"]
+        return GVK.of(obj["apiVersion"], obj["kind"]), Key(metadata.get("namespace") or "", metadata["name"])
 
 
 def read_files(names: Sequence[str]) -> list[Json]:

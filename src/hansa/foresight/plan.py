@@ -70,9 +70,19 @@ class BindingChange(Wire, frozen=True, kw_only=True, omit_defaults=False):
     or_moves: tuple[Move, ...] = ()
 
 
+class UnknownClusters(Wire, frozen=True, kw_only=True, omit_defaults=False):
+    """A field that names clusters which the federation does not have. `known`: those that it has, likely ones first."""
+
+    object: str
+    field: str
+    names: tuple[str, ...]
+    known: tuple[str, ...]
+
+
 class Plan(Wire, frozen=True, kw_only=True, omit_defaults=False):
     """Deletions come first in each list.
 
+    warnings: What in the files themselves is probably not meant so.
     problems: What the control plane warns of on the way.
     notes: What the reader must know about the plan itself.
     """
@@ -80,6 +90,7 @@ class Plan(Wire, frozen=True, kw_only=True, omit_defaults=False):
     hub: tuple[HubChange, ...] = ()
     members: tuple[MemberChange, ...] = ()
     bindings: tuple[BindingChange, ...] = ()
+    warnings: tuple[UnknownClusters, ...] = ()
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
