@@ -6,13 +6,15 @@ import asyncio
 import statistics
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from bench.rigs import MEMBERS, Rig
 from hansa.api import scheme
 from hansa.api.meta import Json, Resource
 from hansa.kube.client import Client
+from hansa.runtime.informer import Change, Informer
 
 NAMESPACE = "default"
 CONCURRENCY = 32
@@ -61,21 +63,20 @@ async def measure(rig: Rig, case: Case) -> dict[str, Any]:
     await rig.hub.create(scheme.PROPAGATION_POLICIES, case.policy(), NAMESPACE)
     await asyncio.sleep(1)
     writes, cpu = await rig.writes(), rig.cpu_seconds()
-    arrivals = [Arrivals(client, case.resource, f"bench={case.name}") for client in rig.members.values()]
-    reports = Reports(rig.hub, case)
-    watching = [asyncio.create_task(watcher.run()) for watcher in [*arrivals, reports]]
-    await asyncio.gather(*(watcher.watching.wait() for watcher in [*arrivals, reports]))
-    begun = time.perf_counter()
-    created = await create_all(rig.hub, case)
-    await until(lambda: all(len(a.seen) >= case.count for a in arrivals), f"{case.name}: objects in members")
-    arrived = time.perf_counter() - begun
-    await until(lambda: len(reports.seen) >= case.count, f"{case.name}: status on the hub")
-    reported = time.perf_counter() - begun
-    await asyncio.sleep(1.5)  # trailing statuses and events belong to the case
-    after, cpu_after = await rig.writes(), rig.cpu_seconds()
-    for task in watching:
-        task.cancel()
-    await asyncio.gather(*watching, return_exceptions=True)
+    async with AsyncExitStack() as watching:
+        arrivals = [
+            await watching.enter_async_context(Watcher(client, case.resource, f"bench={case.name}"))
+            for client in rig.members.values()
+        ]
+        back = await watching.enter_async_context(reports(rig.hub, case))
+        begun = time.perf_counter()
+        created = await create_all(rig.hub, case)
+        await until(lambda: all(len(a.seen) >= case.count for a in arrivals), f"{case.name}: objects in members")
+        arrived = time.perf_counter() - begun
+        await until(lambda: len(back.seen) >= case.count, f"{case.name}: status on the hub")
+        reported = time.perf_counter() - begun
+        await asyncio.sleep(1.5)  # trailing statuses and events belong to the case
+        after, cpu_after = await rig.writes(), rig.cpu_seconds()
     latencies = [max(a.seen[name] for a in arrivals) - at for name, at in created.items()]
     floor = await _floor(rig, case)
     return {
@@ -97,46 +98,47 @@ async def measure(rig: Rig, case: Case) -> dict[str, Any]:
     }
 
 
-class Arrivals:
-    """When each object of a label first appeared, by a watch of the bench's own."""
+class Watcher:
+    """When each object of a label was first as `wanted` says, by a watch of the bench's own.
 
-    def __init__(self, client: Client, resource: Resource, labels: str) -> None:
+    An informer, not a bare watch: a server ends a watch whose reader falls behind, and what came then must be read.
+    """
+
+    def __init__(
+        self, client: Client, resource: Resource, labels: str, wanted: Callable[[Json], bool] = lambda _: True
+    ) -> None:
         self.seen: dict[str, float] = {}
-        self.watching = asyncio.Event()
-        self._client, self._resource, self._labels = client, resource, labels
+        self.changes = 0
+        """Of objects that were known, as far as they were seen one by one."""
+        self._wanted = wanted
+        self._informer = Informer(client, resource, namespace=NAMESPACE, labels=labels)
 
-    async def run(self) -> None:
-        version = (await self._client.list(self._resource, NAMESPACE, labels=self._labels)).resource_version
-        async with self._client.watch(
-            self._resource, NAMESPACE, labels=self._labels, resource_version=version
-        ) as events:
-            self.watching.set()
-            async for event in events:
-                if event.type == "ADDED":
-                    self.seen.setdefault(event.item.meta.name, time.perf_counter())
+    def _told(self, change: Change) -> None:
+        self.changes += change.old is not None and change.new is not None
+        if change.new is not None and change.new.meta.name not in self.seen and self._wanted(change.new.json()):
+            self.seen[change.new.meta.name] = time.perf_counter()
+
+    async def __aenter__(self) -> Self:
+        self._informer.subscribe(self._told)
+        self._task = asyncio.create_task(self._informer.run())
+        await self._informer.wait_synced()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
 
 
-class Reports:
+def reports(hub: Client, case: Case) -> Watcher:
     """When each binding first said that everything is applied everywhere and healthy."""
 
-    def __init__(self, hub: Client, case: Case) -> None:
-        self.seen: dict[str, float] = {}
-        self.watching = asyncio.Event()
-        self._hub, self._case = hub, case
-
-    async def run(self) -> None:
-        version = (await self._hub.list(scheme.RESOURCE_BINDINGS, NAMESPACE)).resource_version
-        async with self._hub.watch(scheme.RESOURCE_BINDINGS, NAMESPACE, resource_version=version) as events:
-            self.watching.set()
-            async for event in events:
-                if event.type in ("ADDED", "MODIFIED") and self._reported(event.item.json()):
-                    self.seen.setdefault(event.item.meta.name, time.perf_counter())
-
-    def _reported(self, binding: Json) -> bool:
-        if not binding["metadata"]["name"].startswith(self._case.name):
+    def reported(binding: Json) -> bool:
+        if not binding["metadata"]["name"].startswith(case.name):
             return False
         items = (binding.get("status") or {}).get("aggregatedStatus") or []
         return len(items) == len(MEMBERS) and all(i.get("applied") and i.get("health") == "Healthy" for i in items)
+
+    return Watcher(hub, scheme.RESOURCE_BINDINGS, "", reported)
 
 
 async def create_all(hub: Client, case: Case) -> dict[str, float]:
@@ -158,10 +160,6 @@ async def _floor(rig: Rig, case: Case) -> tuple[float, float]:
     for the binding. For workloads the members' own controllers must have made them ready, too.
     """
     prefix = f"floor-{case.resource.plural}"
-    arrivals = [Reported(client, case, prefix) for client in rig.members.values()]
-    watching = [asyncio.create_task(watcher.run()) for watcher in arrivals]
-    await asyncio.gather(*(watcher.watching.wait() for watcher in arrivals))
-    begun = time.perf_counter()
 
     async def forward(number: int) -> None:
         template = case.template(prefix, number)
@@ -183,33 +181,20 @@ async def _floor(rig: Rig, case: Case) -> tuple[float, float]:
             status = {"status": {"conditions": [{**condition, "type": kind}]}}
             await rig.hub.patch(scheme.RESOURCE_BINDINGS, name, NAMESPACE, status, subresource="status")
 
-    await spread(forward, case.count)
-    gone = time.perf_counter() - begun
-    await until(lambda: all(len(a.seen) >= case.count for a in arrivals), "floor")
-    await spread(back, case.count)
-    total = time.perf_counter() - begun
-    for task in watching:
-        task.cancel()
-    await asyncio.gather(*watching, return_exceptions=True)
-    return gone, total
+    def ready(obj: Json) -> bool:
+        return case.resource.kind != "Deployment" or bool((obj.get("status") or {}).get("readyReplicas"))
 
-
-class Reported(Arrivals):
-    """Objects of the floor once the member's own controllers are through with them."""
-
-    def __init__(self, client: Client, case: Case, prefix: str) -> None:
-        super().__init__(client, case.resource, f"bench={prefix}")
-
-    async def run(self) -> None:
-        version = (await self._client.list(self._resource, NAMESPACE, labels=self._labels)).resource_version
-        async with self._client.watch(
-            self._resource, NAMESPACE, labels=self._labels, resource_version=version
-        ) as events:
-            self.watching.set()
-            async for event in events:
-                obj = event.item.json()
-                if self._resource.kind != "Deployment" or (obj.get("status") or {}).get("readyReplicas"):
-                    self.seen.setdefault(event.item.meta.name, time.perf_counter())
+    async with AsyncExitStack() as watching:
+        arrivals = [
+            await watching.enter_async_context(Watcher(client, case.resource, f"bench={prefix}", ready))
+            for client in rig.members.values()
+        ]
+        begun = time.perf_counter()
+        await spread(forward, case.count)
+        gone = time.perf_counter() - begun
+        await until(lambda: all(len(a.seen) >= case.count for a in arrivals), "floor")
+        await spread(back, case.count)
+        return gone, time.perf_counter() - begun
 
 
 _NOW = "2026-01-01T00:00:00Z"

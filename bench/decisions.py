@@ -1,4 +1,4 @@
-"""New bindings scheduled end to end: from creation until the hub says Scheduled, seen by a watch of the bench's own."""
+"""New bindings scheduled end to end: from creation until the hub says Scheduled, seen by the bench itself."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import time
 import uuid
 from typing import Any
 
-from bench.case import NAMESPACE, spread, until
+from bench.case import NAMESPACE, Watcher, spread, until
 from bench.rigs import MEMBERS, Rig
 from hansa.api import names, scheme
 from hansa.api.meta import Json
-from hansa.kube.client import Client
 
 _NOW = "2026-01-01T00:00:00Z"
 _DIVIDED = {
@@ -38,28 +37,6 @@ def _binding(number: int, prefix: str) -> Json:
         "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels},
         "spec": {"resource": reference, "replicas": 3 + number % 7, "placement": {"replicaScheduling": _DIVIDED}},
     }
-
-
-class _Decisions:
-    """When each binding first said that it is scheduled, and how often bindings were written."""
-
-    def __init__(self, hub: Client) -> None:
-        self.seen: dict[str, float] = {}
-        self.changes = 0
-        self.watching = asyncio.Event()
-        self._hub = hub
-
-    async def run(self) -> None:
-        labels = f"{names.BINDING_MANAGED_BY_LABEL}=bench"
-        version = (await self._hub.list(scheme.RESOURCE_BINDINGS, NAMESPACE, labels=labels)).resource_version
-        async with self._hub.watch(
-            scheme.RESOURCE_BINDINGS, NAMESPACE, labels=labels, resource_version=version
-        ) as events:
-            self.watching.set()
-            async for event in events:
-                self.changes += event.type == "MODIFIED"
-                if event.type in ("ADDED", "MODIFIED") and _scheduled(event.item.json()):
-                    self.seen.setdefault(event.item.meta.name, time.perf_counter())
 
 
 def _scheduled(binding: Json) -> bool:
@@ -92,9 +69,13 @@ async def _floor(rig: Rig, count: int) -> float:
 
 async def measure_decisions(rig: Rig, count: int) -> dict[str, Any]:
     """So many bindings at once."""
-    decisions = _Decisions(rig.hub)
-    watching = asyncio.create_task(decisions.run())
-    await decisions.watching.wait()
+    async with Watcher(
+        rig.hub, scheme.RESOURCE_BINDINGS, f"{names.BINDING_MANAGED_BY_LABEL}=bench", _scheduled
+    ) as seen:
+        return {"rig": rig.name, "case": f"{count} new bindings scheduled", **await _decided(rig, seen, count)}
+
+
+async def _decided(rig: Rig, decisions: Watcher, count: int) -> dict[str, Any]:
     cpu, writes = rig.cpu_seconds(), await rig.writes()
     begun = time.perf_counter()
 
@@ -107,12 +88,8 @@ async def measure_decisions(rig: Rig, count: int) -> dict[str, Any]:
     seconds = max(decisions.seen.values()) - begun
     await asyncio.sleep(1.5)  # Events belong to it
     after, spent = await rig.writes(), rig.cpu_seconds() - cpu
-    watching.cancel()
-    await asyncio.gather(watching, return_exceptions=True)
     floor = await _floor(rig, count)
     return {
-        "rig": rig.name,
-        "case": f"{count} new bindings scheduled",
         "seconds": round(seconds, 2),
         "seconds_to_create_them": round(created, 2),
         "decisions_per_second": round(count / seconds),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from bench.case import NAMESPACE, Case, Reports, create_all, until
+from bench.case import NAMESPACE, Case, create_all, reports, until
 from bench.rigs import MEMBERS, Plane, Rig
 from hansa.api import scheme
 
@@ -16,13 +16,9 @@ QUIET_SECONDS = 10.0
 async def measure_restart(rig: Rig, plane: Plane, case: Case) -> dict[str, Any]:
     """Propagate, restart, count."""
     await rig.hub.create(scheme.PROPAGATION_POLICIES, case.policy(), NAMESPACE)
-    reports = Reports(rig.hub, case)
-    watching = asyncio.create_task(reports.run())
-    await reports.watching.wait()
-    await create_all(rig.hub, case)
-    await until(lambda: len(reports.seen) >= case.count, f"{case.name}: status on the hub")
-    watching.cancel()
-    await asyncio.gather(watching, return_exceptions=True)
+    async with reports(rig.hub, case) as back:
+        await create_all(rig.hub, case)
+        await until(lambda: len(back.seen) >= case.count, f"{case.name}: status on the hub")
     await asyncio.sleep(QUIET_SECONDS)
     loaded, peak = rig.now_mib(), rig.peak_mib()
     plane.stop()
