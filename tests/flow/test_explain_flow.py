@@ -11,7 +11,9 @@ from hansa.api.scheme import CLUSTERS as _CLUSTERS
 from hansa.apiserver.message import UserInfo
 from hansa.app.admission import plug
 from hansa.app.inprocess import InProcessTransport
+from hansa.base.gates import Gates
 from hansa.control.context import Options
+from hansa.foresight.deciding import Rules
 from hansa.foresight.edits import Edit, carry_out
 from hansa.foresight.explain import explain
 from hansa.foresight.explanation import Explanation
@@ -21,6 +23,7 @@ from hansa.kube.errors import ConfigError
 # a power of two: sums of such times are exact, so no timer ends a rounding error early and spins
 pytestmark = pytest.mark.looptime(resolution=2**-20)
 SPACE = "shop"
+RULES = Rules()
 
 
 async def opened(federation: Federation, *objs: Json) -> Federation:
@@ -45,8 +48,10 @@ def policy(
     return objects.policy(name, namespace, selectors, clusters=clusters or ["member1"], **spec)
 
 
-async def told(federation: Federation, kind: str = "configmap", name: str = "words") -> Explanation:
-    return await explain(federation.hub, kind, name, SPACE, Options())
+async def told(
+    federation: Federation, kind: str = "configmap", name: str = "words", rules: Rules = RULES
+) -> Explanation:
+    return await explain(federation.hub, kind, name, SPACE, rules, federation.clock.now())
 
 
 def rivals(found: Explanation) -> dict[str, str]:
@@ -62,7 +67,7 @@ async def test_kinds_as_kubectl_takes_them(federation: Federation, kind: str):
         (name,) = [
             each["metadata"]["name"] for each in await shop.works("member1") if "words" in each["metadata"]["name"]
         ]
-        found = await explain(shop.hub, kind, name, "karmada-es-member1", Options())
+        found = await explain(shop.hub, kind, name, "karmada-es-member1", RULES, shop.clock.now())
     else:
         binding = kind.startswith(("rb", "resourcebinding"))
         found = await told(shop, kind, "words-configmap" if binding else "words")
@@ -188,7 +193,7 @@ async def test_rights_that_are_missing_are_named(federation: Federation):
     )
     user = UserInfo("anna", ("system:authenticated",))
     hub = Client(InProcessTransport("hub", shop.servers["hub"], user=user), qps=0)
-    found = await explain(hub, "configmap", "words", SPACE, Options())
+    found = await explain(hub, "configmap", "words", SPACE, RULES, shop.clock.now())
     assert found.members[0].cluster == "member1"
     assert found.waiting == ()
     assert set(found.lacking) == {
@@ -201,7 +206,39 @@ async def test_rights_that_are_missing_are_named(federation: Federation):
         "list resourcebindings.work.karmada.io in namespace shop",
     }
     with pytest.raises(ConfigError, match=r"you may not get secrets in namespace shop"):
-        await explain(hub, "secret", "x", SPACE, Options())
+        await explain(hub, "secret", "x", SPACE, RULES, shop.clock.now())
+
+
+async def test_what_is_on_its_way_takes_room(federation: Federation):
+    """Until its cluster says so: five minutes at most, as the scheduler has it."""
+    for member in ("member1", "member2"):
+        await federation.apply(node(8), server=member)
+    divided = {"replicaScheduling": {"replicaSchedulingType": "Divided", "replicaDivisionPreference": "Aggregated"}}
+    shops = [objects.deployment(name, SPACE, replicas=3) for name in ("web", "till")]
+    selectors = [objects.selects(each) for each in shops]
+    everything = objects.policy("everything", SPACE, selectors, placement=divided)
+    shop = await opened(federation)
+    await shop.settle(25)
+    await shop.apply(*shops, everything)
+    await shop.settle()
+
+    async def rooms(rules: Rules = RULES) -> dict[str, tuple[int | None, int]]:
+        found = await told(shop, "deployment", "web", rules)
+        assert found.decision is not None
+        return {each.name: (each.room, each.arriving) for each in found.decision.attempts[0].clusters}
+
+    assert await rooms() == {"member1": (5, 3), "member2": (5, 3)}
+    assert await rooms(Rules(Options(gates=Gates.parse("SchedulingOvercommitProtection=false")))) == {
+        "member1": (8, 0),
+        "member2": (8, 0),
+    }
+    await shop.settle(301)
+    assert await rooms() == {"member1": (8, 0), "member2": (8, 0)}
+
+
+def node(pods: int) -> Json:
+    status = {"allocatable": {"pods": str(pods), "cpu": "64", "memory": "64Gi"}}
+    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n1"}, "status": status}
 
 
 async def test_what_is_not_there(federation: Federation):

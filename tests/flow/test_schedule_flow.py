@@ -117,6 +117,20 @@ async def test_room_is_not_given_twice(federation: Federation) -> None:
     assert await shares(federation, "second") == {"member1": 3}
 
 
+async def test_room_is_not_given_twice_by_a_scheduler_that_takes_over(federation: Federation) -> None:
+    await joined(federation, member1=4)
+    await federation.apply(*dynamic("first", 3))
+    await federation.settle()
+    await federation.restart()
+    await federation.settle()
+    await federation.apply(*dynamic("second", 3))
+    await federation.settle()
+    assert (await scheduled(federation, "second"))[1] == "Unschedulable"
+    await asyncio.sleep(301)
+    await federation.settle()
+    assert await shares(federation, "second") == {"member1": 3}
+
+
 async def test_what_is_impossible_is_retried_without_haste_and_without_writes(federation: Federation) -> None:
     await joined(federation, member1=4)
     two = [{"spreadByField": "cluster", "minGroups": 2, "maxGroups": 2}]

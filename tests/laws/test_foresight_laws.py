@@ -209,9 +209,6 @@ async def rehearse(snapshot: Snapshot, chosen: list[Edit], *, last: bool) -> Reh
 
 
 async def check(federation: Federation, chosen: list[Edit]) -> None:
-    # what is on its way counts for five minutes in the memory of a scheduler, and a snapshot does not know it
-    await asyncio.sleep(301)
-    await federation.settle()
     snapshot = await capture(federation.hub, federation.clock, Veil())
     told = _THREAD.submit(plan, snapshot, chosen, SPACE, Settings()).result()
     before = State.of(federation.servers["hub"])

@@ -147,6 +147,7 @@ class ControlPlane:
             settings.options.gates,
             plugins=settings.plugins or scheduler_plugins(),
             keeps_empty=settings.keeps_empty,
+            arrives=not only_decides,
         )
         self._parts: list[Part] = [
             *(pipeline.deciding_controllers if only_decides else pipeline.controllers)(context, placer),

@@ -27,8 +27,8 @@ from hansa.app.inprocess import InProcessTransport
 from hansa.base.certificates import KeyPair
 from hansa.base.clock import parse_rfc3339
 from hansa.base.division import descends
-from hansa.control.context import Options
 from hansa.foresight import difference, virtual_time, whatif
+from hansa.foresight.deciding import Rules
 from hansa.foresight.edits import Done, Edit, carry_out
 from hansa.foresight.explain import explain
 from hansa.foresight.explanation import Explanation
@@ -206,7 +206,7 @@ def explained(snapshot: Snapshot, word: str, name: str, namespace: str) -> Expla
         try:
             notes = restore(snapshot, server)
             hub = Client(InProcessTransport("snapshot", server, user=ADMIN), qps=0)
-            found = await explain(hub, word, name, namespace, Options())
+            found = await explain(hub, word, name, namespace, Rules(), parse_rfc3339(snapshot.header.taken_at))
             return msgspec.structs.replace(found, lacking=(*found.lacking, *notes))
         finally:
             await server.stop()

@@ -56,11 +56,12 @@ def command(
 
 async def _live(kubeconfig: Path | None, context: str | None, kind: str, name: str, namespace: str) -> Any:
     from hansa.app.connect import connected
-    from hansa.control.context import Options
+    from hansa.foresight.deciding import Rules
     from hansa.foresight.explain import explain
+    from hansa.runtime.clock import SystemClock
 
     async with connected(kubeconfig, context) as hub:
-        return await explain(hub, kind, name, namespace, Options())
+        return await explain(hub, kind, name, namespace, Rules(), SystemClock().now())
 
 
 def _offline(file: Path, kind: str, name: str, namespace: str) -> Any:
@@ -122,7 +123,7 @@ def _words(each: ClusterTold) -> str:
     if each.score is not None:
         parts.append(f"{each.score} points")
     if each.room is not None:
-        parts.append(f"room for {each.room} more")
+        parts.append(f"room for {each.room} more" + (f" beside {each.arriving} on their way" if each.arriving else ""))
     return ", ".join(part for part in parts if part)
 
 

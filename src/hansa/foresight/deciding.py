@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from hansa.api.cluster import Cluster
 from hansa.api.conditions import condition
 from hansa.api.item import Item
 from hansa.api.meta import Key
 from hansa.api.work import BindingSpec, ResourceBinding, WorkloadAffinityGroups
+from hansa.control.context import Options
 from hansa.foresight.explanation import AttemptTold, ClusterTold, DecisionTold
 from hansa.schedule import Request, Snapshot
+from hansa.schedule.arriving import arriving_in_all
 from hansa.schedule.assign import Division
 from hansa.schedule.candidate import UNLIMITED
 from hansa.schedule.needed import due
+from hansa.schedule.plugin import Plugins
 from hansa.schedule.request import Peers
+from hansa.schedule.survey import IN_TREE
 from hansa.schedule.trace import Attempt, Considered, Region, trace
 
 _DUE = {
@@ -34,29 +40,51 @@ _RULES = {
 }
 
 
-def told(binding: Item, clusters: Sequence[Item], others: Sequence[Item]) -> DecisionTold:
-    """Raises ValueError for a binding without placement."""
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How the control plane is set, as far as decisions depend on it. For the other fields see Settings."""
+
+    options: Options = Options()
+    plugins: Plugins = IN_TREE
+    keeps_empty: bool = False
+
+
+def told(
+    binding: Item, clusters: Sequence[Item], bindings: Sequence[Item], rules: Rules, now: datetime
+) -> DecisionTold:
+    """`bindings`: this one and others. Raises ValueError for a binding without placement, PluginError."""
     document = binding.as_(ResourceBinding)
-    spec, status = document.spec, document.status
-    snapshot = Snapshot.of([item.as_(Cluster) for item in clusters])
-    steps = trace(Request.of(spec, status, peers=peers(binding.key, spec, others)), snapshot)
+    spec, status, gates = document.spec, document.status, rules.options.gates
+    models = gates.enabled("CustomizedClusterResourceModeling")
+    snapshot = Snapshot.of([item.as_(Cluster) for item in clusters], models=models)
+    counted = spec.is_workload and gates.enabled("SchedulingOvercommitProtection")
+    request = Request.of(
+        spec,
+        status,
+        peers=peers(binding.key, spec, bindings),
+        assumed=arriving_in_all((item.as_(ResourceBinding) for item in bindings), now) if counted else {},
+        keeps_empty=rules.keeps_empty,
+    )
+    steps = trace(request, snapshot, rules.plugins)
     said = condition(status.conditions, "Scheduled")
     reason = due(spec, status, binding.annotations, snapshot)
     return DecisionTold(
         said=f"{said.reason}: {said.message}" if said is not None else "not decided yet",
         stands=_DUE[reason] if reason is not None else "what it has stands until something that it depends on changes",
-        attempts=tuple(_attempt(each) for each in steps.attempts),
+        attempts=tuple(_attempt(each, request) for each in steps.attempts),
     )
 
 
-def peers(key: Key, spec: BindingSpec, others: Sequence[Item]) -> Peers:
-    """Where the other workloads of its groups are, by bindings of its namespace."""
+def peers(key: Key, spec: BindingSpec, bindings: Sequence[Item]) -> Peers:
+    """Where the other workloads of its groups are, by bindings of its namespace and maybe of others."""
     groups = spec.workload_affinity_groups
     if groups is None:
         return Peers()
     together: list[frozenset[str]] = []
     apart: set[str] = set()
-    for item in others:
+    for item in bindings:
+        if item.meta.namespace != key.namespace:
+            continue
         other = item.as_(ResourceBinding).spec
         targets = frozenset(target.name for target in other.clusters or ())
         theirs = other.workload_affinity_groups or WorkloadAffinityGroups()
@@ -85,17 +113,17 @@ def by_kubefed(binding: Item, clusters: Sequence[Item]) -> DecisionTold:
     )
 
 
-def _attempt(attempt: Attempt) -> AttemptTold:
+def _attempt(attempt: Attempt, request: Request) -> AttemptTold:
     steps = [_region(region) for region in attempt.regions] + [_division(division) for division in attempt.divisions]
     return AttemptTold(
         term=attempt.term,
-        clusters=tuple(_cluster(each, attempt) for each in attempt.clusters),
+        clusters=tuple(_cluster(each, attempt, request) for each in attempt.clusters),
         steps=tuple(steps),
         failure=attempt.failure,
     )
 
 
-def _cluster(each: Considered, attempt: Attempt) -> ClusterTold:
+def _cluster(each: Considered, attempt: Attempt, request: Request) -> ClusterTold:
     candidate = each.candidate
     room = None if candidate is None or candidate.allocatable >= UNLIMITED else candidate.allocatable
     refusals = (f"{v.filter}: {v.refusal.reason}" for v in each.verdicts if v.refusal is not None)
@@ -106,6 +134,7 @@ def _cluster(each: Considered, attempt: Attempt) -> ClusterTold:
         refusals=tuple(refusals),
         score=candidate.score if candidate is not None else None,
         room=room,
+        arriving=sum(count for _, count in request.assumed.get(each.name, ())) if room is not None else 0,
         why=_why(each, attempt),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from hansa.api import names
 from hansa.api.cluster import Cluster
@@ -13,6 +14,7 @@ from hansa.base.names import cluster_of
 from hansa.control.context import Options
 from hansa.control.render.targets import suspended, targets_of
 from hansa.foresight import claiming, deciding, overriding
+from hansa.foresight.deciding import Rules
 from hansa.foresight.explanation import ClaimTold, DecisionTold, Explanation, MemberTold, OverrideTold
 from hansa.foresight.facts import Facts, gather
 from hansa.interpret.convention import Convention, dialect_of
@@ -23,17 +25,17 @@ from hansa.kube.client import Client
 _CONVENTIONS: dict[str, Convention] = {convention.name: convention for convention in (KARMADA, KUBEFED)}
 
 
-async def explain(hub: Client, word: str, name: str, namespace: str, options: Options) -> Explanation:
+async def explain(hub: Client, word: str, name: str, namespace: str, rules: Rules, now: datetime) -> Explanation:
     """`word` is a kind as kubectl takes it. Raises ConfigError for what is not there or may not be read at all."""
     facts = await gather(hub, word, name, namespace)
     binding = facts.binding
     spec = binding.as_(ResourceBinding).spec if binding is not None else None
-    claim = _claim(facts, spec, options)
+    claim = _claim(facts, spec, rules.options)
     return Explanation(
         object=_shown(facts),
         binding=f"{binding.kind} {binding.key}" if binding is not None else "",
         claim=claim,
-        decision=_decision(facts, spec),
+        decision=_decision(facts, spec, rules, now),
         overrides=tuple(await _overrides(facts)),
         members=tuple(_members(facts, spec)) if spec is not None else (),
         waiting=tuple(dict.fromkeys(_waiting(facts, spec, claim))),
@@ -61,14 +63,14 @@ def _claim(facts: Facts, spec: BindingSpec | None, options: Options) -> ClaimTol
     return found
 
 
-def _decision(facts: Facts, spec: BindingSpec | None) -> DecisionTold | None:
+def _decision(facts: Facts, spec: BindingSpec | None, rules: Rules, now: datetime) -> DecisionTold | None:
     if facts.binding is None or spec is None:
         return None
     if dialect_of(facts.binding.labels) == names.KUBEFED:
         return deciding.by_kubefed(facts.binding, facts.clusters)
     if spec.placement is None:
         return None
-    return deciding.told(facts.binding, facts.clusters, facts.peers)
+    return deciding.told(facts.binding, facts.clusters, facts.bindings, rules, now)
 
 
 async def _overrides(facts: Facts) -> list[OverrideTold]:

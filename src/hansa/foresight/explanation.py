@@ -26,6 +26,7 @@ class ClusterTold(Wire, frozen=True, kw_only=True, omit_defaults=False):
 
     refusals: `Filter: reason` of every filter that is against it.
     room: How many more replicas find room; None when it was not asked.
+    arriving: Pods for which room is kept, beside that: placed a moment ago, and not in the cluster's status yet.
     """
 
     name: str
@@ -34,6 +35,7 @@ class ClusterTold(Wire, frozen=True, kw_only=True, omit_defaults=False):
     refusals: tuple[str, ...] = ()
     score: int | None = None
     room: int | None = None
+    arriving: int = 0
     why: str = ""
 
 

@@ -70,7 +70,8 @@ class Reader:
 
 @dataclass(frozen=True)
 class Facts:
-    """`policies` and `overrides` are those that could mean the object; `peers` are bindings of its namespace."""
+    """`policies` and `overrides` are those that could mean the object; `bindings` are those of its namespace, and for a
+    workload all that may be read: they tell what is on its way to clusters."""
 
     resource: Resource
     template: Item | None
@@ -79,7 +80,7 @@ class Facts:
     clusters: list[Item]
     policies: list[Item]
     overrides: list[Item]
-    peers: list[Item]
+    bindings: list[Item]
     lacking: list[str]
 
     @property
@@ -128,7 +129,7 @@ async def gather(hub: Client, word: str, name: str, namespace: str) -> Facts:
             *await reader.list(scheme.CLUSTER_OVERRIDE_POLICIES),
             *(await reader.list(scheme.OVERRIDE_POLICIES, namespace) if namespace else ()),
         ],
-        await reader.list(scheme.RESOURCE_BINDINGS, namespace) if namespace else [],
+        await _bindings(reader, binding, namespace),
         reader.lacking,
     )
 
@@ -142,6 +143,16 @@ async def _binding_of(reader: Reader, work: Item) -> tuple[Item, Resource]:
     if found is None:
         raise ConfigError(f"{resource.kind} {key} of Work {work.key} cannot be read")
     return found, resource
+
+
+async def _bindings(reader: Reader, binding: Item | None, namespace: str) -> list[Item]:
+    if not namespace:
+        return []
+    if binding is not None and binding.as_(ResourceBinding).spec.is_workload:
+        everywhere = await reader.list(scheme.RESOURCE_BINDINGS)
+        if everywhere:
+            return everywhere
+    return await reader.list(scheme.RESOURCE_BINDINGS, namespace)
 
 
 async def _works(reader: Reader, binding: Item | None) -> list[Item]:

@@ -20,7 +20,7 @@ from hansa.runtime.controller import Controller
 QUIET_SECONDS = 12.0
 """Longer than every poll of a controller but that for room, and every delay of a report."""
 LIMIT_SECONDS = 240.0
-"""Shorter than the time after which what is on its way counts as arrived, and than the poll for room."""
+"""Shorter than the poll for room."""
 _NOT_COUNTED = frozenset({"events", "events.events.k8s.io"})
 
 

@@ -68,8 +68,8 @@ def _fields(item: Item) -> Iterator[Named]:
 def _lists(value: object, at: str) -> Iterator[Named]:
     """Of a struct and what is in it. Values of users that have no type, as in overriders, are not looked into."""
     if isinstance(value, list):
-        for index, each in enumerate(value):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-            yield from _lists(each, f"{at}[{index}]")  # pyright: ignore[reportUnknownArgumentType]
+        for index, each in enumerate(value):
+            yield from _lists(each, f"{at}[{index}]")
     elif isinstance(value, msgspec.Struct):
         for each in msgspec.structs.fields(value):
             inner = getattr(value, each.name)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from hansa.api.work import AggregatedStatusItem, BindingSpec, BindingStatus, TargetCluster
-from hansa.control.place.assumed import LIFETIME_SECONDS, Assumed, key_of
+from hansa.base.clock import rfc3339
+from hansa.control.place.assumed import Assumed, key_of
+from hansa.schedule.arriving import LIFETIME_SECONDS
 from hansa.schedule.capacity import Demand
 
 ONE = Demand.of({"cpu": "1"})
@@ -21,7 +23,7 @@ class Hands:
     at: float = 0.0
 
     def now(self) -> datetime:
-        return datetime(2026, 1, 1, tzinfo=UTC)
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.at)
 
     def monotonic(self) -> float:
         return self.at
@@ -83,6 +85,27 @@ def test_after_a_time_it_is_forgotten() -> None:
     assumed.add(binding("b"), targets(m1=1))
     hands.at = LIFETIME_SECONDS
     assert told(assumed) == {"m1": {ONE: 1}}
+
+
+def test_where_nothing_arrives_nothing_is_forgotten() -> None:
+    hands = Hands()
+    assumed = Assumed(hands, forgets=False)
+    assumed.add(binding("a"), targets(m1=2))
+    hands.at = 10 * LIFETIME_SECONDS
+    assert told(assumed) == {"m1": {ONE: 2}}
+
+
+def test_what_was_decided_before_is_recalled_in_any_order() -> None:
+    """Each for the rest of its time."""
+    hands = Hands(at=1000.0)
+    assumed = Assumed(hands)
+    for name, ago in (("young", 10), ("old", 290), ("gone", 310)):
+        decided = rfc3339(hands.now() - timedelta(seconds=ago))
+        held = [{"name": "m1", "replicas": 1}]
+        assumed.recall(binding(name, clusters=held), BindingStatus(last_scheduled_time=decided))
+    assert told(assumed) == {"m1": {ONE: 2}}
+    hands.at += 15
+    assert told(assumed) == {"m1": {ONE: 1}} and assumed.knows(key_of(binding("young")))
 
 
 def test_all_components_go_along() -> None:

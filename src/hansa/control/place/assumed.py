@@ -7,42 +7,59 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
 
 from hansa.api.meta import Key
 from hansa.api.work import BindingSpec, BindingStatus, TargetCluster
 from hansa.base.clock import Clock
 from hansa.base.names import binding_name
+from hansa.schedule.arriving import LIFETIME_SECONDS, age_seconds, arriving
 from hansa.schedule.capacity import Demand, Load
 from hansa.schedule.request import load_of
 
-LIFETIME_SECONDS = 300.0
 
-
-@dataclass(slots=True)
+@dataclass(slots=True, order=True)
 class _Entry:
-    since: float
-    clusters: dict[str, Load]
+    until: float
+    key: Key
+    clusters: dict[str, Load] = field(compare=False)
 
 
 class Assumed:
-    """By binding, until the object is healthy in the cluster, the cluster is left, or the time is over."""
+    """By binding, until the object is healthy in the cluster, the cluster is left, or the time is over.
 
-    def __init__(self, clock: Clock) -> None:
+    `forgets`: False where nothing ever arrives, so that it would be over without the room being taken.
+    """
+
+    def __init__(self, clock: Clock, *, forgets: bool = True) -> None:
         self._clock = clock
-        self._entries: dict[Key, _Entry] = {}  # in the order of their coming
+        self._forgets = forgets
+        self._entries: dict[Key, _Entry] = {}
+        self._ends: list[_Entry] = []
+        """Entries as a heap, the first to end on top; some are dropped already."""
         self._totals: dict[str, Counter[Demand]] = {}
         self._loads: dict[str, Load] = {}
         """The totals as they are handed out: the same value as long as nothing changes."""
 
     def add(self, spec: BindingSpec, targets: Sequence[TargetCluster]) -> None:
         """Take the place of what was assumed of this binding before."""
-        key = key_of(spec)
-        self.drop(key)
-        if not spec.is_workload or not targets:
+        self.drop(key_of(spec))
+        if spec.is_workload:
+            self._keep(spec, {target.name: load_of(spec, target) for target in targets}, 0.0)
+
+    def recall(self, spec: BindingSpec, status: BindingStatus) -> None:
+        """What was decided before this memory began."""
+        now = self._clock.now()
+        self._keep(spec, dict(arriving(spec, status, now)), age_seconds(status, now) or 0.0)
+
+    def _keep(self, spec: BindingSpec, clusters: dict[str, Load], age: float) -> None:
+        if not clusters:
             return
-        clusters = {target.name: load_of(spec, target) for target in targets}
-        self._entries[key] = _Entry(self._clock.monotonic(), clusters)
+        key = key_of(spec)
+        entry = self._entries[key] = _Entry(self._clock.monotonic() - age + LIFETIME_SECONDS, key, clusters)
+        if self._forgets:
+            heappush(self._ends, entry)
         for name, load in clusters.items():
             self._count(name, load, 1)
 
@@ -70,11 +87,10 @@ class Assumed:
         """By cluster, for a decision on `spec`: of its own only what it is known to have, not what was decided and may
         never have been written."""
         now = self._clock.monotonic()
-        while self._entries:
-            key, entry = next(iter(self._entries.items()))
-            if now - entry.since < LIFETIME_SECONDS:
-                break
-            self.drop(key)
+        while self._ends and self._ends[0].until <= now:
+            entry = heappop(self._ends)
+            if self._entries.get(entry.key) is entry:
+                self.drop(entry.key)
         found = dict(self._loads)
         own = self._entries.get(key_of(spec))
         if own is not None:

@@ -26,6 +26,7 @@ class Placer:
     """`at_birth` is the place port that dialects are handed, `place` is the scheduler's.
 
     `waiting` tells the highest priority among the bindings that wait for the scheduler, None when none does.
+    `arrives`: False on a hub without members, where what is on its way stays so.
     """
 
     def __init__(
@@ -37,12 +38,13 @@ class Placer:
         plugins: Plugins = IN_TREE,
         estimators: Sequence[Estimator] = (),
         keeps_empty: bool = False,
+        arrives: bool = True,
     ) -> None:
         self.clusters: Informer = cache.informer(scheme.CLUSTERS)
         self.groups = Groups(cache)
         self.waiting: Callable[[], int | None] = lambda: None
         self.snapshot = Snapshot.of([], models=gates.enabled("CustomizedClusterResourceModeling"))
-        self._assumed = Assumed(clock) if gates.enabled("SchedulingOvercommitProtection") else None
+        self._assumed = Assumed(clock, forgets=arrives) if gates.enabled("SchedulingOvercommitProtection") else None
         self._memory = Memory(plugins)
         self._estimators = estimators
         self._keeps_empty = keeps_empty
@@ -94,7 +96,12 @@ class Placer:
         )
 
     def _binding_changed(self, change: Change) -> None:
-        if self._assumed is None or not self._assumed.knows(change.item.key):
+        if self._assumed is None:
+            return
+        if not self._assumed.knows(change.item.key):
+            if change.initial:
+                binding = change.item.as_(ResourceBinding)
+                self._assumed.recall(binding.spec, binding.status)
             return
         if change.new is None:
             self._assumed.drop(change.item.key)
