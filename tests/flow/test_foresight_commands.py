@@ -11,7 +11,9 @@ import yaml
 from click.testing import CliRunner, Result
 from tests.support import objects
 from tests.support.federation import Federation
+from tests.support.packages import installed, of_the_guide
 
+from hansa.api import scheme
 from hansa.app.admission import plug
 from hansa.cli.main import cli
 from hansa.foresight.capture import capture
@@ -91,6 +93,40 @@ async def test_clusters_that_a_plan_names_and_that_are_not_there(federation: Fed
     assert typed.stderr.splitlines() == [told]
     gone = run("plan", "--delete", "-f", manifest(tmp_path, policy("membr2")), "--snapshot", snapshot)
     assert gone.stderr == ""
+
+
+async def test_plugins_that_are_installed_take_part(
+    federation: Federation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The guide's: without a certificate nothing runs, and the cheapest comes first."""
+    marks = {"labels": {"example.io/certified": "true"}, "annotations": {"example.io/price-per-hour": "0.25"}}
+    web = objects.deployment("web", "default", replicas=2)
+    once = [{"spreadByField": "cluster", "minGroups": 1, "maxGroups": 1}]
+    anywhere = objects.policy("web", "default", [objects.selects(web)], placement={"spreadConstraints": once})
+    await saved(federation, tmp_path)
+    await federation.hub.patch(scheme.CLUSTERS, "member2", None, {"metadata": marks})
+    await federation.settle()
+    for obj in (web, anywhere):
+        await carry_out(federation.hub, Edit(obj), "default")
+    await federation.settle()
+    snapshot = tmp_path / "certified"
+    with snapshot.open("wb") as lines:
+        lines.writelines(written(await capture(federation.hub, federation.clock, Veil())))
+    new = [objects.deployment("till", "default", replicas=1)]
+    new.append(objects.policy("till", "default", [objects.selects(new[0])], placement={"spreadConstraints": once}))
+    plan = ("plan", "-f", manifest(tmp_path, *new), "--snapshot", snapshot, "-o", "json")
+    without = json.loads(run(*plan).stdout)
+    assert [each["cluster"] for each in without["members"]] == ["member1"]
+    with installed(tmp_path, monkeypatch, of_the_guide("python"), of_the_guide("toml")):
+        found = json.loads(run(*plan).stdout)
+        told = run("explain", "deployment", "web", "--snapshot", snapshot).stdout
+        spared = run("explain", "deployment", "web", "--snapshot", snapshot, "--plugins", "*,-OnlyCertified").stdout
+    assert [each["cluster"] for each in found["members"]] == ["member2"]
+    assert found["notes"][0] == "decided with scheduler plug-ins that are installed here: OnlyCertified, Cheapest"
+    assert "still to be done without this: Deployment default/web is changed" in found["notes"]
+    assert "✗ member1  OnlyCertified: cluster(s) were not certified" in told
+    assert "✓ member2  2 replicas, chosen, 75 points (ClusterLocality 0, Cheapest 75)" in told
+    assert "100 points (ClusterLocality 100, Cheapest 0)" in spared
 
 
 async def test_what_if_and_explain_of_a_snapshot(federation: Federation, tmp_path: Path):

@@ -19,6 +19,7 @@ from hansa.control.context import Connect, Context, Options, Part
 from hansa.control.interpreter import Interpreter
 from hansa.control.place.placer import Placer
 from hansa.dialect import karmada, kubefed
+from hansa.foresight.deciding import Rules
 from hansa.interpret.convention.karmada import KARMADA
 from hansa.interpret.convention.kubefed import KUBEFED
 from hansa.kube.client import Client
@@ -85,6 +86,11 @@ class Settings:
             no_fit_clears=no_fit_clears,
         )
         return cls(options, kinds, scheduler_plugins(plugins), keeps_empty)
+
+    @property
+    def rules(self) -> Rules:
+        """What an explanation of a decision has to know of them."""
+        return Rules(self.options, self.plugins or scheduler_plugins(), self.keeps_empty)
 
     @property
     def karmada(self) -> karmada.Options:

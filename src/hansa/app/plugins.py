@@ -36,6 +36,12 @@ def scheduler_plugins(switches: str = "*") -> Plugins:
         raise ConfigError(f"--plugins: {error}") from error
 
 
+def brought_along(plugins: Plugins) -> list[str]:
+    """Names of those that are not ours."""
+    ours = {each.name for each in (*IN_TREE.filters, *IN_TREE.scores)}
+    return [each.name for each in (*plugins.filters, *plugins.scores) if each.name not in ours]
+
+
 def _loaded(point: EntryPoint) -> object:
     try:
         return point.load()

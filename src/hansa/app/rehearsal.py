@@ -24,11 +24,11 @@ from hansa.apiserver.message import UserInfo
 from hansa.app.admission import plug
 from hansa.app.control_plane import ControlPlane, Settings
 from hansa.app.inprocess import InProcessTransport
+from hansa.app.plugins import brought_along
 from hansa.base.certificates import KeyPair
 from hansa.base.clock import parse_rfc3339
 from hansa.base.division import descends
 from hansa.foresight import difference, virtual_time, whatif
-from hansa.foresight.deciding import Rules
 from hansa.foresight.edits import Done, Edit, carry_out
 from hansa.foresight.explain import explain
 from hansa.foresight.explanation import Explanation
@@ -134,6 +134,8 @@ async def rehearsal(snapshot: Snapshot, settings: Settings, *, last: bool = Fals
     works = Cache(members)
     try:
         notes = restore(snapshot, server)
+        if others := brought_along(settings.rules.plugins):
+            notes.append(f"decided with scheduler plug-ins that are installed here: {', '.join(others)}")
         plug(server.context.admission)
         initial = State.of(server)
         stand_in = StandIn(members, works)
@@ -198,7 +200,7 @@ def what_if(snapshot: Snapshot, scenario: Scenario, settings: Settings) -> Forec
     return virtual_time.run(once())
 
 
-def explained(snapshot: Snapshot, word: str, name: str, namespace: str) -> Explanation:
+def explained(snapshot: Snapshot, word: str, name: str, namespace: str, settings: Settings) -> Explanation:
     """Of a snapshot, what `hansa explain` says of a hub. Raises ConfigError."""
 
     async def once() -> Explanation:
@@ -206,7 +208,8 @@ def explained(snapshot: Snapshot, word: str, name: str, namespace: str) -> Expla
         try:
             notes = restore(snapshot, server)
             hub = Client(InProcessTransport("snapshot", server, user=ADMIN), qps=0)
-            found = await explain(hub, word, name, namespace, Rules(), parse_rfc3339(snapshot.header.taken_at))
+            taken_at = parse_rfc3339(snapshot.header.taken_at)
+            found = await explain(hub, word, name, namespace, settings.rules, taken_at)
             return msgspec.structs.replace(found, lacking=(*found.lacking, *notes))
         finally:
             await server.stop()

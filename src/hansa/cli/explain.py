@@ -13,6 +13,7 @@ from hansa.cli import rehearse, session
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from hansa.app.control_plane import Settings
     from hansa.foresight.explanation import AttemptTold, ClusterTold, Explanation, OverrideTold
 
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     help="Of a file of `hansa snapshot` instead of the hub.",
 )
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@rehearse.settings
 def command(
     kind: str,
     name: str,
@@ -36,6 +38,7 @@ def command(
     namespace: str | None,
     file: Path | None,
     output: str,
+    control_plane: Settings,
 ) -> None:
     """Say which policy has an object, why it is in which clusters, what overrides change, and what it waits for.
 
@@ -44,30 +47,31 @@ def command(
     """
     found: Explanation
     if file is not None:
-        found = rehearse.expected(lambda: _offline(file, kind, name, namespace or "default"))
+        found = rehearse.expected(lambda: _offline(file, kind, name, namespace or "default", control_plane))
     else:
         space = namespace or rehearse.namespace_of(kubeconfig, context)
-        found = session.run(_live(kubeconfig, context, kind, name, space))
+        found = session.run(_live(kubeconfig, context, kind, name, space, control_plane))
     if output == "json":
         session.write_json(found)
     else:
         rehearse.show(lines(found))
 
 
-async def _live(kubeconfig: Path | None, context: str | None, kind: str, name: str, namespace: str) -> Any:
+async def _live(
+    kubeconfig: Path | None, context: str | None, kind: str, name: str, namespace: str, settings: Settings
+) -> Any:
     from hansa.app.connect import connected
-    from hansa.foresight.deciding import Rules
     from hansa.foresight.explain import explain
     from hansa.runtime.clock import SystemClock
 
     async with connected(kubeconfig, context) as hub:
-        return await explain(hub, kind, name, namespace, Rules(), SystemClock().now())
+        return await explain(hub, kind, name, namespace, settings.rules, SystemClock().now())
 
 
-def _offline(file: Path, kind: str, name: str, namespace: str) -> Any:
+def _offline(file: Path, kind: str, name: str, namespace: str, settings: Settings) -> Any:
     from hansa.app.rehearsal import explained
 
-    return explained(rehearse.from_file(file), kind, name, namespace)
+    return explained(rehearse.from_file(file), kind, name, namespace, settings)
 
 
 # -- how it looks -----------------------------------------------------------------------------------------------------
@@ -121,7 +125,8 @@ def _words(each: ClusterTold) -> str:
         return each.refusals[0]
     parts = [f"{each.replicas} replicas" if each.replicas else "", each.why]
     if each.score is not None:
-        parts.append(f"{each.score} points")
+        single = ", ".join(f"{name} {points}" for name, points in each.points.items())
+        parts.append(f"{each.score} points" + (f" ({single})" if len(each.points) > 1 else ""))
     if each.room is not None:
         parts.append(f"room for {each.room} more" + (f" beside {each.arriving} on their way" if each.arriving else ""))
     return ", ".join(part for part in parts if part)

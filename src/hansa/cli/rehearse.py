@@ -62,7 +62,15 @@ _SAID = {
 
 
 def options(command: F) -> F:
-    """Where to start from and how to print; `control_plane` gets the Settings that the other flags make."""
+    """Where to start from and how to print, and `settings`."""
+    found: Any = session.hub_options(settings(command))
+    for option in reversed(_OPTIONS):
+        found = option(found)
+    return found
+
+
+def settings(command: F) -> F:
+    """The flags of `hansa run` that decide; `control_plane` gets the Settings that they make."""
 
     @functools.wraps(command)
     def with_settings(
@@ -92,8 +100,8 @@ def options(command: F) -> F:
         )
         return command(control_plane=chosen, **others)
 
-    found: Any = session.hub_options(with_settings)
-    for option in reversed((*_OPTIONS, *_CONTROL_PLANE)):
+    found: Any = with_settings
+    for option in reversed(_CONTROL_PLANE):
         found = option(found)
     return found
 

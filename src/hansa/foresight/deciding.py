@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,7 +18,7 @@ from hansa.schedule.arriving import arriving_in_all
 from hansa.schedule.assign import Division
 from hansa.schedule.candidate import UNLIMITED
 from hansa.schedule.needed import due
-from hansa.schedule.plugin import Plugins
+from hansa.schedule.plugin import PluginError, Plugins
 from hansa.schedule.request import Peers
 from hansa.schedule.survey import IN_TREE
 from hansa.schedule.trace import Attempt, Considered, Region, trace
@@ -52,7 +52,7 @@ class Rules:
 def told(
     binding: Item, clusters: Sequence[Item], bindings: Sequence[Item], rules: Rules, now: datetime
 ) -> DecisionTold:
-    """`bindings`: this one and others. Raises ValueError for a binding without placement, PluginError."""
+    """`bindings`: this one and others. Raises ValueError for a binding without placement."""
     document = binding.as_(ResourceBinding)
     spec, status, gates = document.spec, document.status, rules.options.gates
     models = gates.enabled("CustomizedClusterResourceModeling")
@@ -65,14 +65,22 @@ def told(
         assumed=arriving_in_all((item.as_(ResourceBinding) for item in bindings), now) if counted else {},
         keeps_empty=rules.keeps_empty,
     )
-    steps = trace(request, snapshot, rules.plugins)
     said = condition(status.conditions, "Scheduled")
     reason = due(spec, status, binding.annotations, snapshot)
     return DecisionTold(
         said=f"{said.reason}: {said.message}" if said is not None else "not decided yet",
         stands=_DUE[reason] if reason is not None else "what it has stands until something that it depends on changes",
-        attempts=tuple(_attempt(each, request) for each in steps.attempts),
+        attempts=tuple(_attempts(request, snapshot, rules.plugins)),
     )
+
+
+def _attempts(request: Request, snapshot: Snapshot, plugins: Plugins) -> Iterator[AttemptTold]:
+    try:
+        steps = trace(request, snapshot, plugins)
+    except PluginError as error:
+        yield AttemptTold(term="", clusters=(), failure=str(error))
+    else:
+        yield from (_attempt(each, request) for each in steps.attempts)
 
 
 def peers(key: Key, spec: BindingSpec, bindings: Sequence[Item]) -> Peers:
@@ -133,6 +141,7 @@ def _cluster(each: Considered, attempt: Attempt, request: Request) -> ClusterTol
         selected=each.replicas is not None,
         refusals=tuple(refusals),
         score=candidate.score if candidate is not None else None,
+        points=each.points,
         room=room,
         arriving=sum(count for _, count in request.assumed.get(each.name, ())) if room is not None else 0,
         why=_why(each, attempt),

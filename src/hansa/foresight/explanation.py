@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hansa.api.meta import Wire
 from hansa.foresight.plan import FieldChange
 
@@ -25,6 +27,7 @@ class ClusterTold(Wire, frozen=True, kw_only=True, omit_defaults=False):
     """One cluster in a decision.
 
     refusals: `Filter: reason` of every filter that is against it.
+    score: The sum of `points`, by score; None and none when a filter is against it.
     room: How many more replicas find room; None when it was not asked.
     arriving: Pods for which room is kept, beside that: placed a moment ago, and not in the cluster's status yet.
     """
@@ -34,6 +37,7 @@ class ClusterTold(Wire, frozen=True, kw_only=True, omit_defaults=False):
     selected: bool = False
     refusals: tuple[str, ...] = ()
     score: int | None = None
+    points: Mapping[str, int] = {}
     room: int | None = None
     arriving: int = 0
     why: str = ""

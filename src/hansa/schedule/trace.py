@@ -6,14 +6,14 @@ because an earlier one has refused.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from hansa.schedule import schedule
 from hansa.schedule.assign import Division, assign, divisions
 from hansa.schedule.candidate import Candidate
 from hansa.schedule.outcome import Fit, Outcome, Refusal, Unfit
-from hansa.schedule.plugin import Plugins
+from hansa.schedule.plugin import Filter, PluginError, Plugins
 from hansa.schedule.regions import region_score
 from hansa.schedule.request import Request
 from hansa.schedule.select import select
@@ -40,13 +40,14 @@ class Region(NamedTuple):
 class Considered(NamedTuple):
     """One cluster. `candidate` has its points and its room, when no filter refuses it.
 
-    `replicas`: what it gets, None when it is not a target.
+    `points`: What each score gives to a candidate. `replicas`: what it gets, None when it is not a target.
     """
 
     name: str
     deleting: bool
     verdicts: tuple[Verdict, ...]
     candidate: Candidate | None
+    points: Mapping[str, int]
     selected: bool
     replicas: int | None
 
@@ -108,9 +109,10 @@ def _attempt(request: Request, snapshot: Snapshot, plugins: Plugins) -> Attempt:
     names = {candidate.name for candidate in selected}
 
     def considered(info: ClusterInfo) -> Considered:
-        verdicts = () if info.deleting else tuple(Verdict(f.name, f(request, info)) for f in plugins.filters)
+        verdicts = () if info.deleting else tuple(_verdict(each, request, info) for each in plugins.filters)
         name = info.name
-        return Considered(name, info.deleting, verdicts, ranked.get(name), name in names, replicas.get(name))
+        points = {score.name: score(request, info) for score in plugins.scores} if name in ranked else {}
+        return Considered(name, info.deleting, verdicts, ranked.get(name), points, name in names, replicas.get(name))
 
     return Attempt(
         request.affinity_name,
@@ -120,6 +122,14 @@ def _attempt(request: Request, snapshot: Snapshot, plugins: Plugins) -> Attempt:
         tuple(step for step in steps if isinstance(step, Division)),
         failure,
     )
+
+
+def _verdict(check: Filter, request: Request, info: ClusterInfo) -> Verdict:
+    """A filter that fails where a decision would not have asked it any more says so, and nothing else is lost."""
+    try:
+        return Verdict(check.name, check(request, info))
+    except PluginError as error:
+        return Verdict(check.name, Refusal(str(error), failure=True))
 
 
 def _regions(request: Request, found: Sequence[Candidate], selected: set[str]) -> tuple[Region, ...]:

@@ -2,54 +2,32 @@
 
 from __future__ import annotations
 
-import re
-import sys
+from collections.abc import Callable, Generator
+from contextlib import ExitStack
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import msgspec
 import pytest
+from tests.support.packages import installed, of_the_guide
 
 from hansa.api.cluster import Cluster
+from hansa.api.core import Taint
 from hansa.api.work import BindingSpec, BindingStatus
 from hansa.app.plugins import scheduler_plugins
 from hansa.kube.errors import ConfigError
 from hansa.schedule import Fit, Memory, Request, Snapshot, Unfit, schedule
 from hansa.schedule.plugin import PluginError
 from hansa.schedule.survey import IN_TREE
+from hansa.schedule.trace import trace
 
-GUIDE = Path(__file__).parents[3] / "docs" / "guides" / "scheduler-plugins.md"
+Install = Callable[[str, str], None]
 APIS = [{"groupVersion": "apps/v1", "resources": [{"name": "deployments", "kind": "Deployment"}]}]
 
 
-def blocks(language: str) -> str:
-    return "\n".join(re.findall(rf"```{language}\n(.*?)```", GUIDE.read_text(), re.S))
-
-
 @pytest.fixture
-def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Installs a package with the code and the entry points given."""
-
-    def install(code: str, points: str) -> None:
-        module = "payments.placement"
-        (tmp_path / "payments").mkdir()
-        (tmp_path / "payments" / "__init__.py").touch()
-        (tmp_path / "payments" / "placement.py").write_text(code)
-        info = tmp_path / "payments-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: payments\nVersion: 1.0\n")
-        lines = points.replace('[project.entry-points."', "[").replace('"]', "]").replace('"', "")
-        (info / "entry_points.txt").write_text(lines)
-        monkeypatch.syspath_prepend(str(tmp_path))
-        for name in ("payments", module):
-            monkeypatch.delitem(sys.modules, name, raising=False)
-
-    yield install
-    for name in [name for name in sys.modules if name.split(".")[0] == "payments"]:
-        module: ModuleType = sys.modules[name]
-        assert module
-        del sys.modules[name]
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Install, None, None]:
+    with ExitStack() as stack:
+        yield lambda code, points: stack.enter_context(installed(tmp_path, monkeypatch, code, points))
 
 
 def cluster(name: str, labels: dict[str, str], annotations: dict[str, str] | None = None) -> Cluster:
@@ -67,8 +45,8 @@ def request(most: int = 1) -> Request:
     return Request.of(msgspec.convert(document, BindingSpec), BindingStatus())
 
 
-def test_the_guides_example_filters_and_scores(installed: Any) -> None:
-    installed(blocks("python"), blocks("toml"))
+def test_the_guides_example_filters_and_scores(install: Install) -> None:
+    install(of_the_guide("python"), of_the_guide("toml"))
     plugins = scheduler_plugins()
     names = [plugin.name for plugin in (*plugins.filters, *plugins.scores)]
     assert names[-3:] == ["OnlyCertified", "ClusterLocality", "Cheapest"]
@@ -90,8 +68,39 @@ def test_the_guides_example_filters_and_scores(installed: Any) -> None:
     assert outcome.message == "0/1 clusters are available: 1 cluster(s) were not certified."
 
 
-def test_plugins_are_switched_as_karmadas_are(installed: Any) -> None:
-    installed(blocks("python"), blocks("toml"))
+def test_a_trace_has_every_verdict_and_the_points_of_each_score(install: Install) -> None:
+    install(of_the_guide("python"), of_the_guide("toml"))
+    prices = {"example.io/price-per-hour": "0.25"}
+    members = Snapshot.of([cluster("m1", {"example.io/certified": "true"}, prices), cluster("m2", {}, prices)])
+    (attempt,) = trace(request(), members, scheduler_plugins()).attempts
+    first, second = attempt.clusters
+    assert first.refusals == [] and [verdict.filter for verdict in first.verdicts][-1] == "OnlyCertified"
+    assert first.points == {"ClusterLocality": 0, "Cheapest": 75}
+    assert first.candidate is not None and first.candidate.score == 75
+    assert [refusal.reason for refusal in second.refusals] == ["cluster(s) were not certified"]
+    assert second.points == {}
+
+
+def test_a_filter_that_fails_where_no_decision_asks_it_spoils_no_trace(install: Install) -> None:
+    price = "Refusal('dear') if float(info.cluster.metadata.annotations['example.io/price-per-hour']) > 1 else None"
+    install(
+        "from hansa.schedule.outcome import Refusal\nfrom hansa.schedule.plugin import Filter\n"
+        f"mine = Filter('Mine', lambda request, info: {price})\n",
+        FILTERS,
+    )
+    taint = Taint(key="team", value="other", effect="NoSchedule")
+    away = cluster("m2", {})
+    away = msgspec.structs.replace(away, spec=msgspec.structs.replace(away.spec, taints=[taint]))
+    members = Snapshot.of([cluster("m1", {}, {"example.io/price-per-hour": "0.2"}), away])
+    (attempt,) = trace(request(), members, scheduler_plugins()).attempts
+    assert attempt.found == ("m1",)
+    reasons = [refusal.reason for refusal in attempt.clusters[1].refusals]
+    assert reasons[0] == "cluster(s) had untolerated taint {team=other:NoSchedule}"
+    assert reasons[1].startswith("filter Mine failed on cluster m2: KeyError")
+
+
+def test_plugins_are_switched_as_karmadas_are(install: Install) -> None:
+    install(of_the_guide("python"), of_the_guide("toml"))
     without = scheduler_plugins("*,-Cheapest,-TaintToleration")
     assert [score.name for score in without.scores] == ["ClusterLocality"]
     assert "TaintToleration" not in [each.name for each in without.filters]
@@ -118,8 +127,8 @@ FILTERS = '[project.entry-points."hansa.schedule.filters"]\nmine = "payments.pla
         ),
     ],
 )
-def test_a_broken_package_stops_the_start(installed: Any, code: str, message: str) -> None:
-    installed(code, FILTERS)
+def test_a_broken_package_stops_the_start(install: Install, code: str, message: str) -> None:
+    install(code, FILTERS)
     with pytest.raises(ConfigError, match=message):
         scheduler_plugins()
 
@@ -128,9 +137,9 @@ def test_a_broken_package_stops_the_start(installed: Any, code: str, message: st
     ("body", "message"),
     [("1 / 0", "filter Mine failed on cluster m1: ZeroDivisionError"), ("True", "filter Mine answered True: wanted a")],
 )
-def test_a_plugin_that_fails_is_named(installed: Any, body: str, message: str) -> None:
+def test_a_plugin_that_fails_is_named(install: Install, body: str, message: str) -> None:
     code = f"from hansa.schedule.plugin import Filter\nmine = Filter('Mine', lambda request, info: {body})\n"
-    installed(code, FILTERS)
+    install(code, FILTERS)
     with pytest.raises(PluginError, match=message):
         schedule(request(), Snapshot.of([cluster("m1", {})]), Memory(scheduler_plugins()).survey)
 
