@@ -15,7 +15,6 @@ from hansa.api.meta import GVK, Json, Resource
 from hansa.apiserver.embedded import ADMIN, Embedded, Keys, start_embedded
 from hansa.apiserver.message import UserInfo
 from hansa.app.inprocess import InProcessTransport
-from hansa.base.gates import Gates
 from hansa.base.names import execution_namespace
 from hansa.control import pipeline
 from hansa.control.context import Context, Options
@@ -138,9 +137,10 @@ class ControlPlane:
             traffic=traffic,
             conventions={KARMADA.name: KARMADA, KUBEFED.name: KUBEFED},
         )
-        placer = Placer(self.cache, federation.clock, Gates(), estimators=federation.estimators)
+        placer = Placer(self.cache, federation.clock, federation.options.gates, estimators=federation.estimators)
+        gates = karmada.Options(gates=federation.options.gates)
         hub = karmada.Hub(
-            client, self.cache, self.recorder, federation.clock, interpret, placer.at_birth, traffic=traffic
+            client, self.cache, self.recorder, federation.clock, interpret, placer.at_birth, gates, traffic
         )
         self.parts = [*pipeline.controllers(context, placer), *karmada.controllers(hub)]
         self.parts += signer.controllers(client, self.cache, federation.clock)

@@ -169,6 +169,9 @@ class ControlPlane:
             of_services = service.Hub(hub, self.cache, self.fleet, self.recorder, clock)
             self._parts += services(of_services, native_names=native_names)
             self._parts += signer.controllers(hub, self.cache, clock)
+        if not settings.options.gates.enabled("ControllerPriorityQueue"):
+            for controller in self.controllers:
+                controller.queue.one_lane = True
         self._watchdog = Watchdog(self._parts)
 
     @property

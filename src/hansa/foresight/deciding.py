@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
+
 from hansa.api.cluster import Cluster
 from hansa.api.conditions import condition
 from hansa.api.item import Item
@@ -19,7 +21,7 @@ from hansa.schedule.assign import Division
 from hansa.schedule.candidate import UNLIMITED
 from hansa.schedule.needed import due
 from hansa.schedule.plugin import PluginError, Plugins
-from hansa.schedule.request import Peers
+from hansa.schedule.request import Peers, without_components
 from hansa.schedule.survey import IN_TREE
 from hansa.schedule.trace import Attempt, Considered, Region, trace
 
@@ -53,8 +55,16 @@ def told(
     binding: Item, clusters: Sequence[Item], bindings: Sequence[Item], rules: Rules, now: datetime
 ) -> DecisionTold:
     """`bindings`: this one and others. Raises ValueError for a binding without placement."""
-    document = binding.as_(ResourceBinding)
-    spec, status, gates = document.spec, document.status, rules.options.gates
+    gates = rules.options.gates
+
+    def seen(item: Item) -> ResourceBinding:
+        found = item.as_(ResourceBinding)
+        if gates.enabled("MultiplePodTemplatesScheduling"):
+            return found
+        return msgspec.structs.replace(found, spec=without_components(found.spec))
+
+    document = seen(binding)
+    spec, status = document.spec, document.status
     models = gates.enabled("CustomizedClusterResourceModeling")
     snapshot = Snapshot.of([item.as_(Cluster) for item in clusters], models=models)
     counted = spec.is_workload and gates.enabled("SchedulingOvercommitProtection")
@@ -62,7 +72,7 @@ def told(
         spec,
         status,
         peers=peers(binding.key, spec, bindings),
-        assumed=arriving_in_all((item.as_(ResourceBinding) for item in bindings), now) if counted else {},
+        assumed=arriving_in_all(map(seen, bindings), now) if counted else {},
         keeps_empty=rules.keeps_empty,
     )
     said = condition(status.conditions, "Scheduled")

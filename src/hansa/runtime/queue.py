@@ -30,6 +30,7 @@ class Queue(Generic[K]):
 
     `group` tells which keys belong together; `group_limit` is how many keys of one group are worked on at a time.
     `priority` is asked when a key begins to wait; without it all are equal, and the order is that of their coming.
+    `one_lane`: no key waits behind others for being of the low lane; set before the first key comes.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Queue(Generic[K]):
         priority: Callable[[K], int] | None = None,
     ) -> None:
         self.name = name
+        self.one_lane = False
         self._first = first_backoff_seconds
         self._last = last_backoff_seconds
         self._group = group
@@ -84,6 +86,7 @@ class Queue(Generic[K]):
 
     def add(self, key: K, *, low: bool = False) -> None:
         """Have `key` worked on. A key that waits in the low lane moves up when it is added without `low`."""
+        low = low and not self.one_lane
         waiting_low = self._dirty.get(key)
         if waiting_low is not None and (low or not waiting_low):
             return

@@ -179,6 +179,11 @@ class Request:
         return self.static_weights and (preference is None or bool(preference.static_weight_list))
 
 
+def without_components(spec: BindingSpec) -> BindingSpec:
+    """As it is seen where nobody heeds components (gate MultiplePodTemplatesScheduling is off)."""
+    return msgspec.structs.replace(spec, components=None) if spec.components else spec
+
+
 def load_of(spec: BindingSpec, target: TargetCluster) -> Load:
     """What a workload takes of a cluster that it goes to."""
     if spec.components:

@@ -56,6 +56,15 @@ async def test_a_low_key_moves_up_and_is_given_once() -> None:
     assert queue.idle
 
 
+async def test_in_one_lane_the_order_is_that_of_coming() -> None:
+    queue: Queue[str] = Queue()
+    queue.one_lane = True
+    for number in range(10):
+        queue.add(f"key{number}", low=number % 2 == 0)
+    queue.add("key0")
+    assert await take(queue, 10) == [f"key{number}" for number in range(10)]
+
+
 async def test_groups_take_turns() -> None:
     queue: Queue[str] = Queue(group=lambda key: key[0])
     for key in ("a1", "a2", "a3", "a4", "b1", "c1"):

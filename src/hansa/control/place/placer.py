@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+import msgspec
+
 from hansa.api import scheme
 from hansa.api.cluster import Cluster
 from hansa.api.work import BindingSpec, BindingStatus, ResourceBinding
@@ -17,6 +19,7 @@ from hansa.runtime.cache import Cache
 from hansa.runtime.informer import Change, Informer
 from hansa.schedule import Fit, Memory, Outcome, Request, Snapshot, Unfit, in_question, schedule
 from hansa.schedule.plugin import PluginError, Plugins
+from hansa.schedule.request import without_components
 from hansa.schedule.survey import IN_TREE
 
 Estimates = tuple[Mapping[str, int], ...]
@@ -48,8 +51,15 @@ class Placer:
         self._memory = Memory(plugins)
         self._estimators = estimators
         self._keeps_empty = keeps_empty
+        self._components = gates.enabled("MultiplePodTemplatesScheduling")
         cache.informer(scheme.RESOURCE_BINDINGS).subscribe(self._binding_changed)
         self.clusters.subscribe(self._changed)
+
+    def seen(self, binding: ResourceBinding) -> ResourceBinding:
+        """As decisions on it see it."""
+        if self._components:
+            return binding
+        return msgspec.structs.replace(binding, spec=without_components(binding.spec))
 
     def asks(self, spec: BindingSpec) -> bool:
         """Whether there is somebody to ask how much room clusters have for the binding."""
@@ -81,6 +91,7 @@ class Placer:
         """`place`, or None where others go first or have to be asked: the scheduler then decides."""
         priority = spec.schedule_priority.priority if spec.schedule_priority is not None else 0
         top = self.waiting()
+        spec = spec if self._components else without_components(spec)
         if self.asks(spec) or (top is not None and top > priority):
             return None
         return self.place(spec, status)
@@ -100,7 +111,7 @@ class Placer:
             return
         if not self._assumed.knows(change.item.key):
             if change.initial:
-                binding = change.item.as_(ResourceBinding)
+                binding = self.seen(change.item.as_(ResourceBinding))
                 self._assumed.recall(binding.spec, binding.status)
             return
         if change.new is None:

@@ -18,9 +18,11 @@ from hansa.control.context import Context
 from hansa.control.place.placer import Estimates, Placer
 from hansa.control.place.triggers import is_ours, is_placed_here
 from hansa.kube.errors import ApiError, Forbidden, Invalid
+from hansa.runtime import queue
 from hansa.runtime.controller import Requeue, Retry, Terminal
 from hansa.schedule import Fit, Unfit
 from hansa.schedule.needed import applied_placement, due
+from hansa.schedule.outcome import Reason
 
 SCHEDULED = "Scheduled"
 SUCCEED = "ScheduleBindingSucceed"
@@ -75,7 +77,7 @@ class Scheduler:
             raise
 
     async def _look(self, key: Key, item: Item, *, loud: bool) -> Requeue | None:
-        binding = item.as_(ResourceBinding)
+        binding = self.placer.seen(item.as_(ResourceBinding))
         name = self.context.options.scheduler_name
         mine = is_ours(binding.spec, name) if loud else is_placed_here(item.labels, binding.spec, name)
         if item.deleting or not mine:
@@ -151,15 +153,21 @@ class Scheduler:
             conditions = documents(with_condition(binding.status.conditions, said, now))
             await self._write_status(written, {"conditions": conditions})
             self._tell(item, binding.spec, "Warning", FAILED, unfit.told)
-        match unfit.reason:
-            case "NoClusterFit":
-                return None
-            case "Unschedulable":
-                return Requeue(UNSCHEDULABLE_SECONDS)
-            case "SchedulerError" | "QuotaExceeded":
-                failures = self.failures.get(key, 0)
-                self.failures[key] = failures + 1
-                return Requeue(min(FIRST_BACKOFF_SECONDS * 2 ** min(failures, 10), LAST_BACKOFF_SECONDS))
+        return None if unfit.reason == "NoClusterFit" else Requeue(self._pause_seconds(key, unfit.reason))
+
+    def _pause_seconds(self, key: Key, reason: Reason) -> float:
+        """Until the next attempt: with priorities what finds no room waits for long, without all wait alike."""
+        priorities = self.context.options.gates.enabled("PriorityBasedScheduling")
+        if priorities and reason == "Unschedulable":
+            return UNSCHEDULABLE_SECONDS
+        failures = self.failures.get(key, 0)
+        self.failures[key] = failures + 1
+        first, last = (
+            (FIRST_BACKOFF_SECONDS, LAST_BACKOFF_SECONDS)
+            if priorities
+            else (queue.FIRST_BACKOFF_SECONDS, queue.LAST_BACKOFF_SECONDS)
+        )
+        return min(first * 2 ** min(failures, 60), last)
 
     async def _confirm(self, key: Key, item: Item, binding: ResourceBinding) -> None:
         """Nothing to decide: what was decided holds for this generation too. It may have been decided when the binding
