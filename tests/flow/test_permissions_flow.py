@@ -17,6 +17,7 @@ from hansa.apiserver.embedded import Keys
 from hansa.apiserver.message import UserInfo
 from hansa.install import objects
 from hansa.service.definitions import definition_of
+from hansa.service.silence import GRACE_SECONDS
 
 pytestmark = pytest.mark.looptime(resolution=2**-20)
 ACCOUNT = UserInfo(
@@ -76,6 +77,10 @@ async def work(federation: Federation) -> None:
     own = policy("p", NAMESPACE, [selects(template)], clusters=["member1"], propagateDeps=True)
     await federation.apply(config_map("dep", NAMESPACE), template, own)
     await _some(federation)
+    federation.cut("member2")
+    await asyncio.sleep(2 * GRACE_SECONDS)
+    federation.cut("member2", False)
+    await asyncio.sleep(2 * GRACE_SECONDS)
     moved = policy("p", NAMESPACE, [selects(template)], clusters=["member2"], propagateDeps=True)
     await federation.apply(moved)
     await _some(federation)

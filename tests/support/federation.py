@@ -36,6 +36,7 @@ from hansa.runtime.recorder import Recorder
 from hansa.service import hub as service
 from hansa.service.controllers import controllers as services
 from hansa.service.identity import signer
+from hansa.service.silence import STALE_AFTER_SECONDS
 
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
@@ -148,7 +149,7 @@ class ControlPlane:
             self.parts += kubefed.controllers(kubefed.Hub(client, self.cache, self.recorder, federation.clock))
         if federation.serves_services:
             hub = service.Hub(client, self.cache, self.fleet, self.recorder, federation.clock)
-            self.parts += services(hub)
+            self.parts += services(hub, stale_after_seconds=federation.stale_after_seconds)
         self._tasks = [asyncio.create_task(part.run(), name=part.name) for part in self.parts]
 
     def _connect(self, cluster: Cluster, secret: Mapping[str, bytes]) -> Client:
@@ -204,6 +205,8 @@ class Federation:
         self.servers = servers
         self.options = Options()
         """Of the control planes that start from now on."""
+        self.stale_after_seconds = STALE_AFTER_SECONDS
+        """Likewise."""
         self.estimators: list[Estimator] = []
         """Asked by every control plane of this federation; tests add theirs."""
         self.clients = {name: Client(Wire(name, server), qps=0) for name, server in servers.items()}

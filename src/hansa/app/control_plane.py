@@ -34,6 +34,7 @@ from hansa.schedule.plugin import Plugins
 from hansa.service import hub as service
 from hansa.service.controllers import controllers as services
 from hansa.service.identity import signer
+from hansa.service.silence import STALE_AFTER_SECONDS
 
 COMPONENT = "hansa"
 
@@ -48,6 +49,8 @@ class Settings:
     """Of the scheduler; None: ours and those that are installed."""
     keeps_empty: bool = False
     """Whether clusters that get no replicas of a divided workload are targets too."""
+    services_stale_after_seconds: float = STALE_AFTER_SECONDS
+    """When endpoints of a cluster that cannot be reached are withdrawn from the others; 0: never."""
 
     @classmethod
     def of(
@@ -61,6 +64,7 @@ class Settings:
         plugins: str = "*",
         no_fit_clears: bool = False,
         keeps_empty: bool = False,
+        services_stale_after: str = "24h",
     ) -> Settings:
         """From what the command line says. Raises ConfigError, which names the flag."""
         try:
@@ -85,7 +89,10 @@ class Settings:
             eviction_limit_seconds=_timeout("--graceful-eviction-timeout", eviction_timeout),
             no_fit_clears=no_fit_clears,
         )
-        return cls(options, kinds, scheduler_plugins(plugins), keeps_empty)
+        stale_after = _timeout("--service-stale-after", services_stale_after)
+        if stale_after is None:
+            raise ConfigError("--service-stale-after: wanted a duration such as 24h, or 0 for never")
+        return cls(options, kinds, scheduler_plugins(plugins), keeps_empty, stale_after)
 
     @property
     def rules(self) -> Rules:
@@ -167,7 +174,9 @@ class ControlPlane:
         if not only_decides:
             native_names = settings.options.gates.enabled("MultiClusterService")
             of_services = service.Hub(hub, self.cache, self.fleet, self.recorder, clock)
-            self._parts += services(of_services, native_names=native_names)
+            self._parts += services(
+                of_services, native_names=native_names, stale_after_seconds=settings.services_stale_after_seconds
+            )
             self._parts += signer.controllers(hub, self.cache, clock)
         if not settings.options.gates.enabled("ControllerPriorityQueue"):
             for controller in self.controllers:

@@ -50,6 +50,13 @@ from hansa.cli import session
     is_flag=True,
     help="Divided workloads also go to clusters that get no replicas.",
 )
+@click.option(
+    "--service-stale-after",
+    default="24h",
+    show_default=True,
+    metavar="DURATION",
+    help="Endpoints of a cluster that cannot be reached for so long are withdrawn from the others; 0: never.",
+)
 @click.option("--leader-elect/--no-leader-elect", default=True, show_default=True, help="Work only as the leader.")
 @click.option("--log-format", type=click.Choice(["console", "json"]), default="console", show_default=True)
 def command(
@@ -71,6 +78,7 @@ def command(
     plugins: str,
     clear_clusters_without_fit: bool,
     enable_empty_workload_propagation: bool,
+    service_stale_after: str,
 ) -> None:
     """Run the control plane against a hub, in the foreground.
 
@@ -90,6 +98,7 @@ def command(
             plugins=plugins,
             no_fit_clears=clear_clusters_without_fit,
             keeps_empty=enable_empty_workload_propagation,
+            services_stale_after=service_stale_after,
         )
         options = RunOptions(
             kubeconfig,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from hansa.api import names
 from hansa.api.meta import Condition
 from hansa.combine.export import TCP, Invalid, Offer
 from hansa.combine.merge import Conflict
+from hansa.combine.silence import Silence
 from hansa.combine.slices import Reach
 from hansa.combine.source import ENDPOINTS_MAX, Source
 from hansa.combine.wording import some
@@ -57,6 +58,10 @@ def valid_export(
     return [*found, refused] if refused is not None else found
 
 
+def silent_export(silence: Silence, generation: int) -> Condition:
+    return _condition(READY, "Unknown", "Pending", f"this cluster is {silence}", generation)
+
+
 def _refused(source: Source, checked: Ranges, generation: int) -> Condition | None:
     if checked.fault:
         message = f"annotation {names.POD_RANGES_ANNOTATION} of the Cluster: {checked.fault}; addresses are not checked"
@@ -73,7 +78,15 @@ def _refused(source: Source, checked: Ranges, generation: int) -> Condition | No
     return None
 
 
-def import_conditions(offer: Offer, way: Reach, *, has_address: bool, fault: str, generation: int) -> list[Condition]:
+def import_conditions(
+    offer: Offer,
+    way: Reach,
+    silences: Mapping[str, Silence],
+    *,
+    has_address: bool,
+    fault: str,
+    generation: int,
+) -> list[Condition]:
     """`fault`: why the derived Service could not be made; empty when it could."""
     found: list[Condition] = []
     if fault:
@@ -82,10 +95,11 @@ def import_conditions(offer: Offer, way: Reach, *, has_address: bool, fault: str
     elif not has_address and not offer.headless:
         found.append(_condition(READY, "False", "Pending", "the derived Service has no address yet", generation))
     else:
-        message = ""
+        remarks = [f"{cluster}: {silence}" for cluster, silence in sorted(silences.items())]
         if way.unreachable:
-            message = f"not reached from here, on another network and without a gateway: {some(way.unreachable)}"
-        found.append(_condition(READY, "True", "Ready", message, generation))
+            far = some(way.unreachable)
+            remarks.insert(0, f"not reached from here, on another network and without a gateway: {far}")
+        found.append(_condition(READY, "True", "Ready", some(remarks, "; "), generation))
     ports = [str(port) for port in offer.ports if port.protocol != TCP]
     if ports and not offer.headless and (way.by_gateway or way.mode != "direct"):
         message = f"gateways carry TCP only; not reached through them: {some(ports)}"

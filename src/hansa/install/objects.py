@@ -72,6 +72,8 @@ def permissions() -> list[Json]:
                     **_rule(["certificates.k8s.io"], ["signers"], ["approve", "sign"]),
                     "resourceNames": [names.GATEWAY_SIGNER],
                 },
+                # since when services of a cluster are not heard of: in its execution namespace
+                _rule(["coordination.k8s.io"], ["leases"], ["create"]),
                 # beside a ServiceImport: its derived Service and its exporters' slices
                 _rule([""], ["services"], ["create", "delete"]),
                 _rule(["discovery.k8s.io"], ["endpointslices"], ["create", "delete"]),

@@ -23,6 +23,9 @@ RECONCILE_SECONDS = Histogram(
 )
 EVENTS_DROPPED = Counter("hansa_events_dropped_total", "Kubernetes Events that were not written.")
 MEMBERS_READY = Gauge("hansa_member_ready", "1 when the member answers and is healthy.", ["cluster"])
+SERVICES_SILENT_SECONDS = Gauge(
+    "hansa_services_silent_seconds", "How long exports of a cluster have not been heard of.", ["cluster"]
+)
 LOOP_LAG_SECONDS = Histogram(
     "hansa_event_loop_lag_seconds",
     "How late the event loop runs a timer.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -17,12 +17,14 @@ from hansa.api.routing import ServiceRoutingPolicySpec
 from hansa.combine.export import Export, Invalid, read_export
 from hansa.combine.merge import Incumbent, Merged, merge
 from hansa.combine.objects import incumbent_of
+from hansa.combine.silence import Silence
 from hansa.combine.source import Source, read_source
 from hansa.runtime.controller import Requeue
 from hansa.service.hub import Hub
 from hansa.service.places import Places
 from hansa.service.policies import read_policy
 from hansa.service.records import Record, Records
+from hansa.service.silence import Silences
 from hansa.service.views import View, Views, concerns
 
 DRAIN_SECONDS = 10.0
@@ -56,6 +58,7 @@ class Aggregator:
     places: Places
     views: Views
     records: Records
+    silences: Silences
     publish: Callable[[Target], None]
     decided: Callable[[Key], None]
     drains: dict[Target, float] = field(default_factory=dict[Target, float])
@@ -77,6 +80,7 @@ class Aggregator:
             found.invalid,
             found.sources,
             silent,
+            self._silences({*found.exports, *silent}),
             frozenset(draining),
             found.range_faults,
             self._policy(key),
@@ -95,7 +99,7 @@ class Aggregator:
         found = _Found()
         for cluster in self.places.names():
             view = self.views.known(cluster)
-            if view is None:
+            if view is None or self.silences.is_stale(cluster):
                 found.unknown.add(cluster)
                 continue
             item = view.exports.store.get(key)
@@ -124,6 +128,9 @@ class Aggregator:
         if isinstance(read, Export) and len(view.exports.store) > EXPORTS_MAX and not _is_among_first(view, item):
             return Invalid("TooManyExports", f"this cluster exports more than {EXPORTS_MAX} services: the oldest are")
         return read
+
+    def _silences(self, clusters: Collection[str]) -> dict[str, Silence]:
+        return {each: silence for each in clusters if (silence := self.silences.of(each)) is not None}
 
     def _imported_from(self, key: Key) -> frozenset[str]:
         return frozenset[str]().union(*self.records.importers.get(key, {}).values())

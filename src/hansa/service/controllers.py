@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from hansa.api import names, scheme
 from hansa.api.item import Item
 from hansa.api.meta import Key
+from hansa.base.names import cluster_of
+from hansa.combine.silence import silence_of
 from hansa.combine.source import is_own
 from hansa.runtime.controller import Controller
 from hansa.runtime.fleet import Member
@@ -23,6 +25,7 @@ from hansa.service.places import Places, concerns_peers, concerns_services
 from hansa.service.policies import PolicyKeeper
 from hansa.service.publish import Publisher
 from hansa.service.records import Records
+from hansa.service.silence import STALE_AFTER_SECONDS, Silences
 from hansa.service.views import View, Views, concerns
 
 AGGREGATE_WORKERS = 4
@@ -31,18 +34,23 @@ PER_CLUSTER = 4
 """So many services of one cluster are published at a time."""
 
 
-def controllers(hub: Hub, *, native_names: bool = True) -> list[Part]:
-    """Must be called within the event loop; the informers start here. `native_names`: MultiClusterServices too."""
+def controllers(hub: Hub, *, native_names: bool = True, stale_after_seconds: float = STALE_AFTER_SECONDS) -> list[Part]:
+    """Must be called within the event loop; the informers start here. `native_names`: MultiClusterServices too.
+
+    stale_after_seconds: When endpoints of a cluster that is not heard of are withdrawn; 0: never.
+    """
     places, views, records = Places.of(hub), Views(), Records()
+    silences = Silences(hub, places, views, stale_after_seconds)
     policies = hub.cache.informer(scheme.SERVICE_ROUTING_POLICIES)
     targets: Queue[Target] = Queue("service-publish", group=lambda target: target.cluster, group_limit=PER_CLUSTER)
     hub_imports = import_controller(hub, records)
-    aggregator = Aggregator(hub, places, views, records, targets.add, hub_imports.queue.add)
+    aggregator = Aggregator(hub, places, views, records, silences, targets.add, hub_imports.queue.add)
     publisher = Publisher(hub, places, views, records, Importer(hub.clock), targets.add)
     imports = hub.cache.informer(scheme.SERVICE_IMPORTS)
     needs = (places.clusters, policies, imports)
+    decides = (*needs, silences.leases)
     keeper = Controller("service-definitions", DefinitionKeeper(hub, places, views), workers=8, needs=needs)
-    aggregate = Controller("service-aggregate", aggregator, workers=AGGREGATE_WORKERS, needs=needs)
+    aggregate = Controller("service-aggregate", aggregator, workers=AGGREGATE_WORKERS, needs=decides)
     publish = Controller("service-publish", publisher, workers=PUBLISH_WORKERS, queue=targets, needs=needs)
     membership = Controller("service-membership", Membership(hub, places, views), workers=4, needs=needs)
     peers = Controller("service-peers", PeerWriter(hub, places, views), workers=8, needs=needs)
@@ -67,6 +75,12 @@ def controllers(hub: Hub, *, native_names: bool = True) -> list[Part]:
         if new is None or old is None:
             for item in policies.store:
                 verdicts.queue.add(item.key, low=change.initial)
+
+    def lease_changed(change: Change) -> None:
+        old, new = (silence_of(item, stale_after_seconds) for item in (change.old, change.new))
+        cluster = cluster_of(change.item.meta.namespace)
+        if old != new and cluster is not None:
+            triggers.silent(cluster)
 
     def hub_import_changed(change: Change) -> None:
         triggers.publish(change.item.key)
@@ -95,8 +109,9 @@ def controllers(hub: Hub, *, native_names: bool = True) -> list[Part]:
     imports.subscribe(hub_import_changed)
     views.on_opened(opened)
     views.on_closed(triggers.lost)
-    native = [native_controller(hub, places, views)] if native_names else []
-    return [views, keeper, membership, aggregate, publish, peers, verdicts, hub_imports, *native]
+    silences.leases.subscribe(lease_changed)
+    native = [native_controller(hub, places, views, silences)] if native_names else []
+    return [views, silences, keeper, membership, aggregate, publish, peers, verdicts, hub_imports, *native]
 
 
 class Triggers:
@@ -123,6 +138,12 @@ class Triggers:
         """What was known of a cluster is unknown now."""
         for key in self._shared_by(cluster):
             self._services.add(key, low=True)
+
+    def silent(self, cluster: str) -> None:
+        """It is not heard any more, or not believed any more, or heard again."""
+        for key in self._shared_by(cluster):
+            self._services.add(key, low=True)
+            self._targets.add(Target(cluster, key), low=True)
 
     def cluster(self, name: str) -> None:
         """A cluster is elsewhere, or no longer what it was: to those that import from it, and to itself."""

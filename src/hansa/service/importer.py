@@ -17,6 +17,7 @@ from hansa.base.patch import equal_json
 from hansa.combine.merge import Merged
 from hansa.combine.objects import derived_document, import_document, made_of, owned_by
 from hansa.combine.routing import Exporter, Place, route
+from hansa.combine.silence import Silence
 from hansa.combine.slices import derived_name, drained, reach, wanted_slices
 from hansa.combine.source import Source
 from hansa.combine.verdict import IMPORT_CONDITIONS, import_conditions, settled
@@ -43,7 +44,8 @@ _IMPORT_ANNOTATIONS = (names.EXPORTED_ANNOTATION, names.ROUTE_ANNOTATION, names.
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What one cluster is to import. `sources` of the exporters that can be asked; of `silent` ones all stays."""
+    """What one cluster is to import. `sources` of the exporters that can be asked; of `silent` ones all stays.
+    `silences`: of exporters that are not heard, since when."""
 
     key: Key
     merged: Merged
@@ -53,6 +55,7 @@ class Wanted:
     policy: ServiceRoutingPolicySpec
     listen: Mapping[str, int]
     silent: frozenset[str]
+    silences: Mapping[str, Silence] = field(default_factory=dict[str, Silence])
 
 
 class Outcome(NamedTuple):
@@ -228,7 +231,12 @@ class Importer:
         way = reach(wanted.place, wanted.merged.offer, wanted.exporters, wanted.policy)
         has_address = derived is not None and bool((derived.json().get("spec") or {}).get("clusterIP"))
         conditions = import_conditions(
-            wanted.merged.offer, way, has_address=has_address, fault=fault, generation=item.meta.generation
+            wanted.merged.offer,
+            way,
+            wanted.silences,
+            has_address=has_address,
+            fault=fault,
+            generation=item.meta.generation,
         )
         merged = settled(old, conditions, IMPORT_CONDITIONS)
         for condition in conditions:

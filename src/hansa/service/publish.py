@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -20,7 +20,7 @@ from hansa.api.meta import Condition, Json, Key
 from hansa.combine.export import Offer
 from hansa.combine.objects import route_of
 from hansa.combine.routing import Exporter, as_it_was, listen_ports, may_import, ports_served
-from hansa.combine.verdict import EXPORT_CONDITIONS, Ranges, invalid_export, settled, valid_export
+from hansa.combine.verdict import EXPORT_CONDITIONS, Ranges, invalid_export, settled, silent_export, valid_export
 from hansa.kube.errors import NotFound
 from hansa.runtime.controller import Requeue
 from hansa.service.aggregate import Target
@@ -53,11 +53,13 @@ class Publisher:
     paced_until: dict[Target, float] = field(default_factory=dict[Target, float])
 
     async def reconcile(self, key: Target) -> Requeue | None:
-        view, record = self.views.known(key.cluster), self.records.get(key.key)
+        view, record = self.views.get(key.cluster), self.records.get(key.key)
         member = self.hub.fleet.get(key.cluster)
         if view is None or record is None or member is None or not member.ready:
             return None
         await self._conditions(view, key.key, record)
+        if not view.known:
+            return None
         now = asyncio.get_running_loop().time()
         until = max(now, self.paced_until.pop(key, now))
         ahead = until - now - (AT_ONCE - 1) * PACE_SECONDS
@@ -96,10 +98,18 @@ class Publisher:
             for cluster, export in record.exports.items()
         ]
         for cluster in sorted((silent | record.draining) - set(record.exports)):
-            draining = cluster in record.draining
-            exporters.append(as_it_was(self.places.get(cluster), before, merged.offer, draining=draining))
+            was = as_it_was(self.places.get(cluster), before, merged.offer, draining=cluster in record.draining)
+            exporters.append(replace(was, ready=0) if cluster in record.stale else was)
         wanted = Wanted(
-            key, merged, place, exporters, record.sources, record.policy, self._listen(view, key, merged.offer), silent
+            key,
+            merged,
+            place,
+            exporters,
+            record.sources,
+            record.policy,
+            self._listen(view, key, merged.offer),
+            silent - record.stale,
+            record.silences,
         )
         outcome = await self.importer.apply(view, wanted)
         if self.records.hinders(view.name, key, outcome.obstacle):
@@ -162,7 +172,7 @@ class Publisher:
         except msgspec.ValidationError:
             status = None
         old = (status.conditions if status is not None else None) or []
-        conditions = settled(old, wanted, EXPORT_CONDITIONS)
+        conditions = settled(old, wanted, EXPORT_CONDITIONS) if view.name not in record.silences else old
         for condition in wanted:
             conditions = with_condition(conditions, condition, self.hub.clock.now())
         if conditions == old:
@@ -179,6 +189,11 @@ class Publisher:
     def _verdict(self, view: View, item: Item, record: Record) -> list[Condition] | None:
         """None while nothing is decided about it."""
         generation = item.meta.generation
+        silence = record.silences.get(view.name)
+        if silence is not None:
+            return [silent_export(silence, generation)]
+        if not view.known:
+            return None
         invalid = record.invalid.get(view.name)
         if invalid is not None:
             return invalid_export(invalid, generation)

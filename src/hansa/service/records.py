@@ -15,6 +15,7 @@ from hansa.api.routing import ServiceRoutingPolicySpec
 from hansa.combine.export import Export, Invalid
 from hansa.combine.merge import Merged
 from hansa.combine.objects import made_of, route_of
+from hansa.combine.silence import Silence
 from hansa.combine.source import Source
 
 NO_POLICY = ServiceRoutingPolicySpec()
@@ -24,8 +25,9 @@ NO_POLICY = ServiceRoutingPolicySpec()
 class Record:
     """One service. `merged` is None when nobody exports it any more.
 
-    sources: Of each exporter. silent: Exporters that cannot be asked now. draining: Clusters that no longer export, and
-    whose connections are given time to end. range_faults: Clusters whose pod ranges cannot be read.
+    sources: Of each exporter. silent: Exporters that cannot be asked now. silences: Since when exporters are not heard
+    of; the share of one that was asked before is still known. draining: Clusters that no longer export, and whose
+    connections are given time to end. range_faults: Clusters whose pod ranges cannot be read.
     """
 
     merged: Merged | None = None
@@ -33,6 +35,7 @@ class Record:
     invalid: dict[str, Invalid] = field(default_factory=dict[str, Invalid])
     sources: dict[str, Source] = field(default_factory=dict[str, Source])
     silent: frozenset[str] = frozenset()
+    silences: dict[str, Silence] = field(default_factory=dict[str, Silence])
     draining: frozenset[str] = frozenset()
     range_faults: dict[str, str] = field(default_factory=dict[str, str])
     policy: ServiceRoutingPolicySpec = NO_POLICY
@@ -41,6 +44,11 @@ class Record:
     def clusters(self) -> frozenset[str]:
         """All that have a share in it."""
         return frozenset(self.exports) | self.silent | self.draining
+
+    @property
+    def stale(self) -> frozenset[str]:
+        """Whose endpoints are not believed any more."""
+        return frozenset(cluster for cluster, silence in self.silences.items() if silence.stale)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hansa.api import names, scheme
 from hansa.api.item import Item
 from hansa.api.meta import Key
+from hansa.combine.silence import silence_of
 from hansa.runtime.controller import Controller
 from hansa.runtime.fleet import Member
 from hansa.runtime.informer import Change
@@ -13,6 +14,7 @@ from hansa.service.karmada.imports import HubImports, derived, index_slices
 from hansa.service.karmada.service import CrossClusterServices
 from hansa.service.places import Places
 from hansa.service.records import Records
+from hansa.service.silence import Silences
 from hansa.service.views import View, Views
 
 
@@ -47,15 +49,15 @@ def import_controller(hub: Hub, records: Records) -> Controller[Key]:
     return controller
 
 
-def native_controller(hub: Hub, places: Places, views: Views) -> Controller[Key]:
+def native_controller(hub: Hub, places: Places, views: Views, silences: Silences) -> Controller[Key]:
     """For MultiClusterServices."""
     cache = hub.cache
     found, services, bindings = (
         cache.informer(resource)
         for resource in (scheme.MULTI_CLUSTER_SERVICES, scheme.SERVICES, scheme.RESOURCE_BINDINGS)
     )
-    reconciler = CrossClusterServices(hub, places, views)
-    needs = (found, services, bindings, places.clusters)
+    reconciler = CrossClusterServices(hub, places, views, silences)
+    needs = (found, services, bindings, places.clusters, silences.leases)
     controller = Controller("service-native-name", reconciler, workers=4, needs=needs)
 
     def add(key: Key, *, low: bool = False) -> None:
@@ -87,6 +89,11 @@ def native_controller(hub: Hub, places: Places, views: Views) -> Controller[Key]
     def member_changed(_name: str, _member: Member | None) -> None:
         everything()
 
+    def lease_changed(change: Change) -> None:
+        limit = silences.stale_after_seconds
+        if silence_of(change.old, limit) != silence_of(change.new, limit):
+            everything()
+
     def opened(view: View) -> None:
         def slice_changed(change: Change) -> None:
             name = change.item.labels.get(names.SERVICE_LABEL)
@@ -102,6 +109,7 @@ def native_controller(hub: Hub, places: Places, views: Views) -> Controller[Key]
     bindings.subscribe(binding_changed)
     places.clusters.subscribe(cluster_changed)
     hub.fleet.subscribe(member_changed)
+    silences.leases.subscribe(lease_changed)
     views.on_opened(opened)
     return controller
 

@@ -100,7 +100,7 @@ class HubImports:
         return item
 
     async def _slices(self, key: Key) -> None:
-        """Those of the exporters; of those that cannot be asked, or are being left, all stays."""
+        """Those of the exporters; of those that cannot be asked, or are being left, all stays until it is stale."""
         record = self.records.get(key)
         if record is None:
             return
@@ -109,7 +109,7 @@ class HubImports:
             for cluster, source in record.sources.items()
             for document in (_slice(key, cluster, slice_) for slice_ in source.slices)
         }
-        kept = record.silent | record.draining
+        kept = (record.silent - record.stale) | record.draining
         for live in self._live(key):
             document = wanted.pop(live.meta.name, None)
             if document is not None:

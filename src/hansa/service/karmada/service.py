@@ -23,6 +23,7 @@ from hansa.service.hub import Hub
 from hansa.service.karmada.claim import binding_of, binding_patch, claim_patch, release_patch
 from hansa.service.karmada.slices import Attacher
 from hansa.service.places import Places
+from hansa.service.silence import Silences
 from hansa.service.views import View, Views
 from hansa.service.write import create
 
@@ -40,6 +41,7 @@ class CrossClusterServices:
     hub: Hub
     places: Places
     views: Views
+    silences: Silences
     edited: set[Key] = field(default_factory=set[Key])
 
     async def reconcile(self, key: Key) -> Requeue | None:
@@ -50,8 +52,8 @@ class CrossClusterServices:
         if item.deleting or CROSS_CLUSTER not in spec.types:
             await self._undo(item)
             return None
-        if names.SERVICE_FINALIZER not in (item.meta.finalizers or ()):
-            await self._finalize(item, [*(item.meta.finalizers or ()), names.SERVICE_FINALIZER])
+        if names.SERVICE_FINALIZER not in (item.meta.finalizers or ()) or names.SERVICE_ID_LABEL not in item.labels:
+            await self._mark(item)
             return None  # its own change brings it back
         providers, consumers = self._clusters(spec)
         applied = await self._apply(item, sorted({*providers, *consumers}))
@@ -105,7 +107,7 @@ class CrossClusterServices:
     async def _dispatch(self, item: Item, providers: list[str], consumers: list[str]) -> Condition:
         self._complain(item, "Provider", providers)
         ready = self._complain(item, "Consumer", consumers)
-        attacher = Attacher(self.views)
+        attacher = Attacher(self.views, self.silences)
         work = [attacher.attach(item.key, view, providers) for view in ready]
         work += [attacher.detach(item.key, view) for view in self._others(consumers)]
         faults = _faults(await asyncio.gather(*work, return_exceptions=True))
@@ -176,11 +178,18 @@ class CrossClusterServices:
             if self.places.is_member(view.name):
                 if not view.known or not self._is_ready(view.name):
                     raise Retry(f"{view.name} cannot be asked what is attached there")
-                await Attacher(self.views).detach(key, view)
-        await self._finalize(item, [entry for entry in item.meta.finalizers or () if entry != names.SERVICE_FINALIZER])
+                await Attacher(self.views, self.silences).detach(key, view)
+        others = [entry for entry in item.meta.finalizers or () if entry != names.SERVICE_FINALIZER]
+        await self._change(item, {"finalizers": others})
 
-    async def _finalize(self, item: Item, finalizers: list[str]) -> None:
-        patch: Json = {"metadata": {"finalizers": finalizers, "resourceVersion": item.meta.resource_version}}
+    async def _mark(self, item: Item) -> None:
+        """Admission gives it an id, unless it was out of order then."""
+        others = [entry for entry in item.meta.finalizers or () if entry != names.SERVICE_FINALIZER]
+        labels = {names.SERVICE_ID_LABEL: item.labels.get(names.SERVICE_ID_LABEL) or str(uuid.uuid4())}
+        await self._change(item, {"finalizers": [*others, names.SERVICE_FINALIZER], "labels": labels})
+
+    async def _change(self, item: Item, metadata: Json) -> None:
+        patch: Json = {"metadata": {**metadata, "resourceVersion": item.meta.resource_version}}
         try:
             await self.hub.client.patch(scheme.MULTI_CLUSTER_SERVICES, item.meta.name, item.meta.namespace, patch)
         except NotFound:

@@ -9,22 +9,24 @@ from hansa.api import names, scheme
 from hansa.api.item import Item
 from hansa.api.meta import Json, Key
 from hansa.combine.source import SourceSlice, read_source
+from hansa.service.silence import Silences
 from hansa.service.views import BY_ATTACHED, View, Views
 from hansa.service.write import create, delete, differing
 
 
 @dataclass(frozen=True, slots=True)
 class Attacher:
-    """Of providers that are not known right now, what they gave so far stays."""
+    """Of providers that are not known right now, what they gave so far stays, until it is stale."""
 
     views: Views
+    silences: Silences
 
     async def attach(self, key: Key, consumer: View, providers: Collection[str]) -> None:
         """Bring the consumer's attached slices up to what `providers` have. Raises ApiError and Unreachable."""
         wanted: dict[str, Json] = {}
         silent: set[str] = set()
         for provider in providers:
-            if provider == consumer.name:
+            if provider == consumer.name or self.silences.is_stale(provider):
                 continue
             view = self.views.known(provider)
             if view is None:
