@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.support.objects import CONFIG_MAPS, config_map, policy, selects
+from tests.support.objects import CONFIG_MAPS, DEPLOYMENTS, config_map, deployment, policy, selects
 
 from hansa.api import names, scheme
 from hansa.api.item import Item
@@ -56,6 +56,20 @@ async def test_a_member_that_joins_later_gets_the_namespaces_that_are_there(fede
         assert await federation.get(member, scheme.NAMESPACES, "early") is not None, member
 
 
+def refuse(federation: Any, monkeypatch: Any, method: str, ending: str, times: int) -> list[int]:
+    """The hub fails so many such requests of the control plane; what is left of them is returned."""
+    wire = federation.plane.wire
+    request, failures = wire.request, [503] * times
+
+    async def flaky(asked: str, path: str, **options: Any) -> Answer:
+        if asked == method and path.endswith(ending) and failures:
+            return Answer(failures.pop(), {}, b"{}")
+        return await request(asked, path, **options)
+
+    monkeypatch.setattr(wire, "request", flaky)
+    return failures
+
+
 async def test_a_template_that_is_released_late_leaves_no_marks_in_members(federation: Any, monkeypatch: Any) -> None:
     """The binding was rendered while its template still bore the claim."""
     await federation.join("member1")
@@ -63,15 +77,7 @@ async def test_a_template_that_is_released_late_leaves_no_marks_in_members(feder
     template = config_map("web", NAMESPACE)
     await federation.apply(template, policy("p", NAMESPACE, [selects(template)]))
     await federation.settle()
-    wire = federation.plane.wire
-    request, failures = wire.request, [503] * 3
-
-    async def flaky(method: str, path: str, **options: Any) -> Answer:
-        if method == "PATCH" and path.endswith("/configmaps/web") and failures:
-            return Answer(failures.pop(), {}, b"{}")
-        return await request(method, path, **options)
-
-    monkeypatch.setattr(wire, "request", flaky)
+    failures = refuse(federation, monkeypatch, "PATCH", "/configmaps/web", 3)
     await federation.hub.delete(scheme.PROPAGATION_POLICIES, "p", NAMESPACE)
     await federation.settle()
     assert not failures
@@ -109,3 +115,22 @@ async def test_what_happens_to_an_object_before_its_kind_is_watched_is_put_right
     live = await federation.get("member1", CONFIG_MAPS, "web", NAMESPACE)
     assert live is not None
     assert live["data"] == template["data"]
+
+
+async def test_members_learn_the_generation_that_a_late_release_made(federation: Any, monkeypatch: Any) -> None:
+    """Annotations of a Deployment count as a change, and `kubectl rollout status` waits until all have observed it."""
+    await federation.join("member1")
+    await federation.settle()
+    template = deployment("web", NAMESPACE)
+    await federation.apply(template, policy("p", NAMESPACE, [selects(template)]))
+    await federation.settle()
+    failures = refuse(federation, monkeypatch, "PATCH", "/deployments/web", 3)
+    await federation.hub.delete(scheme.PROPAGATION_POLICIES, "p", NAMESPACE)
+    await federation.settle()
+    assert not failures
+    released = await federation.get("hub", DEPLOYMENTS, "web", NAMESPACE)
+    assert names.POLICY_ID_LABEL not in (released["metadata"].get("labels") or {})
+    live = await federation.get("member1", DEPLOYMENTS, "web", NAMESPACE)
+    assert live["metadata"]["annotations"][names.TEMPLATE_GENERATION_ANNOTATION] == str(
+        released["metadata"]["generation"]
+    )

@@ -13,6 +13,7 @@ from hansa.api import names, scheme
 from hansa.api.item import Item
 from hansa.api.meta import Json, Key, Resource
 from hansa.api.work import BindingStatus, ResourceBinding
+from hansa.base.names import binding_name
 from hansa.base.patch import apply_merge_patch
 from hansa.dialect.karmada.compile import Compiled, changes, compiled, controller_uid, only_version_differs
 from hansa.dialect.karmada.hub import Hub
@@ -87,6 +88,8 @@ class Claimer:
         if claim is None:
             policy = self.policies.best(subject)
             if policy is None:
+                if why is Why.KARMADA:
+                    await self._released(template)
                 return
         else:
             policy = self.policies.get(claim.policy)
@@ -105,6 +108,22 @@ class Claimer:
         except (ApiError, Unreachable, InterpretError) as error:
             self.hub.recorder.of(SOURCE).event(template, "Warning", FAILED, f"{_applied(policy)} failed: {error}")
             raise
+
+    async def _released(self, template: Item) -> None:
+        """Let the binding of a template that nobody claims say of which version it is, where the release made another
+        generation: annotations of a Deployment count as a change, and members must have observed the last one."""
+        namespace, name = template.meta.namespace, binding_name(template.meta.name, template.kind)
+        resource = scheme.RESOURCE_BINDINGS if namespace else scheme.CLUSTER_RESOURCE_BINDINGS
+        binding = self.hub.cache.informer(resource).store.get(Key(namespace, name))
+        if not template.meta.generation or binding is None or controller_uid(binding) != template.meta.uid:
+            return
+        version = template.meta.resource_version
+        if claim_of(binding.meta) is None and binding.as_(ResourceBinding).spec.resource.resource_version != version:
+            patch: Json = {
+                "metadata": {"resourceVersion": binding.meta.resource_version},
+                "spec": {"resource": {"resourceVersion": version}},
+            }
+            await self.hub.client.patch(resource, name, namespace or None, patch)
 
     def _check_dependents(self, policy: Policy) -> None:
         """Overrides that the policy names must be there first, or the object would reach members without them."""
