@@ -15,7 +15,9 @@ from hansa.runtime.clock import LoopClock
 
 
 @asynccontextmanager
-async def embedded_server(folder: Path) -> AsyncGenerator[tuple[Embedded, Running, Path], None]:
+async def embedded_server(
+    folder: Path, *, pods_on_loopback: bool = False
+) -> AsyncGenerator[tuple[Embedded, Running, Path], None]:
     """The server, where it listens, and the kubeconfig."""
     clock = LoopClock()
     keys = Keys.fresh("test", clock)
@@ -27,7 +29,7 @@ async def embedded_server(folder: Path) -> AsyncGenerator[tuple[Embedded, Runnin
     ):
         (folder / name).write_bytes(content)
     context = server_context(str(folder / "server.crt"), str(folder / "server.key"), str(folder / "ca.crt"))
-    embedded = await start_embedded("test", clock=clock, keys=keys)
+    embedded = await start_embedded("test", clock=clock, keys=keys, pods_on_loopback=pods_on_loopback)
     running = await serve(embedded.server, context=context)
     kubeconfig = folder / "kubeconfig"
     client = issue_client(keys.authority, "system:admin", ["system:masters"], clock.now())

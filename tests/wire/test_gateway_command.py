@@ -18,6 +18,7 @@ import msgspec
 import pytest
 from tests.support.federation import Wire
 from tests.support.lab.cluster import a_namespace
+from tests.support.lab.load import Pod, Talk
 from tests.wire.kubectl_server import embedded_server
 
 from hansa.api import names, scheme
@@ -32,6 +33,7 @@ from hansa.service.identity import signer
 
 ROOT = Path(__file__).parents[2]
 ADDRESS, LISTEN = "127.23.1.1", 20000
+POD = "127.23.1.2"
 WAIT_SECONDS = 30.0
 
 
@@ -44,6 +46,23 @@ class Place:
     member: Path
     member_api: Client
 
+    @property
+    def access(self) -> Path:
+        """The member's, to the hub."""
+        return self.directory / "member1-on-hub.kubeconfig"
+
+    async def enrol(self) -> None:
+        code, text = await said(await hansa("enrol", "member1", "--kubeconfig", self.hub, "-o", self.access))
+        assert code == 0, text
+
+    async def gateway(self, directory: str, port: int, drain_seconds: float = 0) -> asyncio.subprocess.Process:
+        """`port`: of its health."""
+        return await hansa(
+            *("gateway", "--kubeconfig", self.member, "--hub-kubeconfig", self.access),
+            *("--dir", self.directory / directory, "--address", ADDRESS),
+            *("--health-address", f"127.0.0.1:{port}", "--drain-seconds", str(drain_seconds)),
+        )
+
 
 @pytest.fixture
 async def place(tmp_path: Path) -> AsyncGenerator[Place, None]:
@@ -52,7 +71,8 @@ async def place(tmp_path: Path) -> AsyncGenerator[Place, None]:
         clients: dict[str, Client] = {}
         for name in ("hub", "member"):
             (tmp_path / name).mkdir()
-            server, _, kubeconfigs[name] = await stack.enter_async_context(embedded_server(tmp_path / name))
+            started = embedded_server(tmp_path / name, pods_on_loopback=True)
+            server, _, kubeconfigs[name] = await stack.enter_async_context(started)
             client = clients[name] = Client(Wire(name, server), qps=0)
             for obj in all_crds():
                 await client.create(scheme.CRDS, obj)
@@ -89,15 +109,17 @@ async def said(process: asyncio.subprocess.Process) -> tuple[int | None, str]:
 
 
 async def describe(member: Client) -> None:
-    """One imported service, served by another cluster alone."""
+    """One imported service, served by an own pod and another cluster."""
     told = Peers(
         cluster="member1", clusterset=names.CLUSTERSET, peers=(Peer(cluster="b", gateways=("127.23.2.1:15443",)),)
     )
     data = {names.PEERS_KEY: msgspec.json.encode(told).decode()}
     meta = {"name": names.PEERS, "namespace": names.HANSA_NAMESPACE}
     await member.create(scheme.CONFIGMAPS, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data})
-    backend = Backend(cluster="b", tier=0, weight=1, ports=("http",))
-    route = Route(mode="proxy", ports=(RoutePort(name="http", port=80, listen=LISTEN),), backends=(backend,))
+    own = Backend(cluster="member1", tier=0, weight=1, ports=("http",))
+    other = Backend(cluster="b", tier=1, weight=1, ports=("http",))
+    port = RoutePort(name="http", port=80, listen=LISTEN)
+    route = Route(mode="proxy", ports=(port,), own=own, backends=(other,))
     annotations = {names.ROUTE_ANNOTATION: msgspec.json.encode(route).decode()}
     obj = {
         "apiVersion": scheme.SERVICE_IMPORTS.api_version,
@@ -106,6 +128,15 @@ async def describe(member: Client) -> None:
         "spec": {"type": "ClusterSetIP", "ports": [{"name": "http", "port": 80, "protocol": "TCP"}]},
     }
     await member.create(scheme.SERVICE_IMPORTS, obj)
+    pods = {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": "web-1", "namespace": "default", "labels": {names.SERVICE_LABEL: "web"}},
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": [POD], "conditions": {"ready": True}}],
+        "ports": [{"name": "http", "port": 8080, "protocol": "TCP"}],
+    }
+    await member.create(scheme.ENDPOINT_SLICES, pods)
 
 
 def free_port() -> int:
@@ -114,12 +145,10 @@ def free_port() -> int:
 
 
 async def until_ready(port: int, process: asyncio.subprocess.Process) -> None:
-    async with asyncio.timeout(WAIT_SECONDS), aiohttp.ClientSession() as session:
+    async with asyncio.timeout(WAIT_SECONDS):
         while process.returncode is None:
-            with suppress(aiohttp.ClientError):
-                async with session.get(f"http://127.0.0.1:{port}/readyz") as answer:
-                    if answer.status == 200:
-                        return
+            if await readiness(port) == "ok\n":
+                return
             await asyncio.sleep(0.1)
         raise AssertionError(await said(process))
 
@@ -139,18 +168,27 @@ async def listens(*, wanted: bool) -> None:
             await asyncio.sleep(0.1)
 
 
+async def readiness(port: int) -> str:
+    """What its health says; empty when nobody answers."""
+    async with aiohttp.ClientSession() as session:
+        with suppress(aiohttp.ClientError):
+            async with session.get(f"http://127.0.0.1:{port}/readyz") as answer:
+                return await answer.text()
+    return ""
+
+
+async def until_it_says(port: int, what: str) -> None:
+    async with asyncio.timeout(WAIT_SECONDS):
+        while what not in await readiness(port):
+            await asyncio.sleep(0.1)
+
+
 async def test_a_gateway_from_the_command_line(place: Place) -> None:
-    access = place.directory / "member1-on-hub.kubeconfig"
-    code, text = await said(await hansa("enrol", "member1", "--kubeconfig", place.hub, "-o", access))
-    assert code == 0, text
-    assert stat.S_IMODE(access.stat().st_mode) == 0o600
+    await place.enrol()
+    assert stat.S_IMODE(place.access.stat().st_mode) == 0o600
     await describe(place.member_api)
     port = free_port()
-    arguments = [
-        *("gateway", "--kubeconfig", place.member, "--hub-kubeconfig", access, "--dir", place.directory / "d"),
-        *("--address", ADDRESS, "--health-address", f"127.0.0.1:{port}"),
-    ]
-    process = await hansa(*arguments)
+    process = await place.gateway("d", port)
     await until_ready(port, process)
     await listens(wanted=True)
     process.send_signal(signal.SIGTERM)
@@ -158,7 +196,7 @@ async def test_a_gateway_from_the_command_line(place: Place) -> None:
     assert code == 0, text
     await listens(wanted=False)
 
-    process = await hansa(*arguments)
+    process = await place.gateway("d", port)
     await listens(wanted=True)
     process.kill()
     await said(process)
@@ -167,26 +205,62 @@ async def test_a_gateway_from_the_command_line(place: Place) -> None:
 
 async def test_a_port_that_is_taken_shows_in_its_readiness_until_it_is_free(place: Place) -> None:
     await describe(place.member_api)
-    access = place.directory / "member1-on-hub.kubeconfig"
-    assert (await said(await hansa("enrol", "member1", "--kubeconfig", place.hub, "-o", access)))[0] == 0
+    await place.enrol()
     port = free_port()
     with socket.create_server((ADDRESS, LISTEN)):
-        process = await hansa(
-            *("gateway", "--kubeconfig", place.member, "--hub-kubeconfig", access, "--dir", place.directory / "d"),
-            *("--address", ADDRESS, "--health-address", f"127.0.0.1:{port}"),
-        )
-        async with asyncio.timeout(WAIT_SECONDS), aiohttp.ClientSession() as session:
-            text = ""
-            while "Envoy does not listen for import/default/web/http" not in text:
-                with suppress(aiohttp.ClientError):
-                    async with session.get(f"http://127.0.0.1:{port}/readyz") as answer:
-                        text = await answer.text()
-                await asyncio.sleep(0.1)
+        process = await place.gateway("d", port)
+        await until_it_says(port, "Envoy does not listen for import/default/web/http")
     # and when it is free, it is taken
     await until_ready(port, process)
     await listens(wanted=True)
     process.send_signal(signal.SIGTERM)
     assert (await said(process))[0] == 0
+
+
+async def test_a_gateway_that_is_told_to_end_drains_while_another_takes_over(place: Place) -> None:
+    """A rolling update: the second is ready before the first is told to end."""
+    await describe(place.member_api)
+    await place.enrol()
+    pod = Pod.at(POD, 8080, "a")
+    await pod.start()
+    ports = free_port(), free_port()
+    first = await place.gateway("first", ports[0], drain_seconds=4)
+    await until_ready(ports[0], first)
+    talk = await Talk.with_pod(ADDRESS, LISTEN)
+    assert await talk.ask() == b"a"
+    second = await place.gateway("second", ports[1], drain_seconds=1000)
+    await until_ready(ports[1], second)
+
+    first.send_signal(signal.SIGTERM)
+    await until_it_says(ports[0], "it drains")
+    assert await talk.ask() == b"a"
+    talk.close()
+    code, text = await said(first)
+    assert (code, "are cut" in text) == (0, False), text
+    talk = await Talk.with_pod(ADDRESS, LISTEN)
+    assert await talk.ask() == b"a"
+    talk.close()
+
+    second.send_signal(signal.SIGTERM)
+    await until_it_says(ports[1], "it drains")
+    second.send_signal(signal.SIGTERM)  # whoever cannot wait
+    assert (await said(second))[0] == 0
+    await listens(wanted=False)
+    await pod.kill()
+
+
+async def test_two_gateways_do_not_share_a_folder(place: Place) -> None:
+    await describe(place.member_api)
+    await place.enrol()
+    port = free_port()
+    first = await place.gateway("d", port)
+    await until_ready(port, first)
+    code, text = await said(await place.gateway("d", free_port()))
+    assert code == 1
+    assert "another gateway uses it" in text
+    assert await readiness(port) == "ok\n"
+    first.send_signal(signal.SIGTERM)
+    assert (await said(first))[0] == 0
 
 
 async def test_what_is_wrong_is_said_in_one_line(place: Place) -> None:

@@ -173,6 +173,19 @@ async def test_hub_and_member_are_away(world: World) -> None:
     assert tell("with them again", await load.until("a")).failed == 0
 
 
+async def test_gateways_are_rolled_under_load(world: World) -> None:
+    """A second one beside the first, which drains: nobody notices, whoever's gateway it is."""
+    await world.labs["a"].pods()
+    loads = [await world.load("a") for _ in range(3)]
+    for name in ("c", "b", "a", "a", "a"):
+        await loads[0].until("b")
+        starts = [len(load.results) for load in loads]
+        await world.labs[name].roll()
+        spans = [Span(load.results[start:]) for load, start in zip(loads, starts, strict=True)]
+        assert tell(f"gateway of {name} rolled", Span.of(spans)).failed == 0
+    assert tell("afterwards", await loads[0].some(100)).failed == 0
+
+
 async def test_everything_is_restarted_under_load(world: World) -> None:
     """Failures only while the caller's own gateway is away; another cluster's restart costs nothing."""
     await world.labs["a"].pods()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.lab.cluster import LISTEN, NAMESPACE, SERVICE, Lab, a_hub, to
-from tests.support.lab.load import Load, Pod
+from tests.support.lab.load import Load, Pod, Talk
 
 from hansa.api import names, scheme
 from hansa.kube.errors import NotFound
@@ -63,7 +63,8 @@ async def three(tmp_path: Path) -> AsyncGenerator[Three, None]:
             await lab.serving()
         for lab in labs:
             await lab.reaches(*(one.name for one in labs if one is not lab))
-        yield Three(*labs, pods)
+        a, b, c = labs
+        yield Three(a, b, c, pods)
 
 
 async def load_of(lab: Lab, stack: AsyncExitStack) -> Load:
@@ -164,27 +165,38 @@ async def test_a_cluster_that_has_left_is_neither_asked_nor_let_in(three: Three)
 
 async def test_connections_that_are_open_stay_open(three: Three) -> None:
     """Whatever changes around them: pods are withdrawn, a cluster leaves, the import goes."""
-    reader, writer = await asyncio.open_connection(three.a.settings.address, LISTEN)
-
-    async def asked() -> bytes:
-        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        async with asyncio.timeout(10):
-            await reader.readuntil(b"\r\n\r\n")
-            return await reader.readexactly(1)
-
+    talk = await Talk.with_pod(three.a.settings.address, LISTEN)
     async with AsyncExitStack() as stack:
-        stack.callback(writer.close)
+        stack.callback(talk.close)
         load = await load_of(three.a, stack)
-        assert await asked() == b"a"
+        assert await talk.ask() == b"a"
         await three.a.pods()
         await load.until("b")
-        assert await asked() == b"a"
+        assert await talk.ask() == b"a"
         await three.a.knows(three.c)
         await load.until("c")
-        assert await asked() == b"a"
+        assert await talk.ask() == b"a"
         await three.a.api.delete(scheme.SERVICE_IMPORTS, SERVICE, NAMESPACE)
         await load.until("", count=20)
-        assert await asked() == b"a"
+        assert await talk.ask() == b"a"
+
+
+async def test_a_gateway_that_drains_finishes_what_is_under_way(three: Three) -> None:
+    assert three.a.served is not None
+    gateway = three.a.served.gateway
+    talk = await Talk.with_pod(three.a.settings.address, LISTEN)
+    async with AsyncExitStack() as stack:
+        stack.callback(talk.close)
+        load = await load_of(three.a, stack)
+        await load.until("a")
+        draining = asyncio.create_task(gateway.drain(0, 60))
+        await load.until("", count=20)
+        assert "drains" in gateway.fault()
+        assert await talk.ask() == b"a"
+        assert not draining.done()
+        talk.close()
+        async with asyncio.timeout(30):
+            await draining
 
 
 async def test_the_member_is_told_how_its_peers_are(three: Three) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+import fcntl
+from collections.abc import Callable, Coroutine, Generator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from hansa.app.run import split_address
 from hansa.app.up import stopped
 from hansa.base.clock import Clock
 from hansa.kube.client import Client
+from hansa.kube.errors import ConfigError
 from hansa.runtime import logs
 from hansa.runtime.clock import SystemClock
 from hansa.runtime.health import HealthServer
@@ -54,7 +56,7 @@ class MemberGateway:
 
 @dataclass(frozen=True, slots=True)
 class GatewayOptions:
-    """Kubeconfigs: of the member, and of the hub as that member."""
+    """Kubeconfigs: of the member, and of the hub as that member. `drain_seconds`: how long it may take leave."""
 
     kubeconfig: Path | None
     context: str | None
@@ -62,17 +64,19 @@ class GatewayOptions:
     hub_context: str | None
     directory: Path
     settings: Settings
+    drain_seconds: float
     health_address: str | None
     log_format: logs.Format
 
 
 async def serve(options: GatewayOptions, say: Callable[[str], None]) -> None:
-    """Until SIGINT or SIGTERM. Raises ConfigError."""
+    """Until SIGINT or SIGTERM; then it drains, unless a second one comes. Raises ConfigError."""
     logs.configure(format_=options.log_format)
     async with AsyncExitStack() as stack:
         member = await stack.enter_async_context(connected(options.kubeconfig, options.context))
         hub = await stack.enter_async_context(connected(options.hub_kubeconfig, options.hub_context))
         served = MemberGateway(hub, member, options.directory, options.settings, SystemClock())
+        stack.enter_context(_alone_in(options.directory))
         if options.health_address is not None:
             host, port = split_address(options.health_address, "--health-address")
             health = HealthServer(host, port, checks={"gateway": served.gateway.fault})
@@ -82,12 +86,33 @@ async def serve(options: GatewayOptions, say: Callable[[str], None]) -> None:
         settings = options.settings
         say(f"gateway on {settings.address}, for other gateways on {settings.inbound}:{settings.port}")
         running = asyncio.create_task(served.run(), name="member gateway")
-        stopping = asyncio.create_task(stopped(), name="signals")
-        await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
-        for task in (running, stopping):
-            task.cancel()
-        await asyncio.gather(stopping, return_exceptions=True)
+        await _until_one(running, stopped())
+        if not running.done():
+            say(f"draining, for {options.drain_seconds:g} s at most")
+            half = options.drain_seconds / 2
+            await _until_one(running, served.gateway.drain(half, half), stopped())
+        running.cancel()
         try:
             await running
         except asyncio.CancelledError:
             say("stopped")
+
+
+async def _until_one(running: asyncio.Task[None], *others: Coroutine[None, None, None]) -> None:
+    """Until one of them has ended; `others` are cancelled then."""
+    tasks = [asyncio.create_task(one) for one in others]
+    await asyncio.wait((running, *tasks), return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextmanager
+def _alone_in(directory: Path) -> Generator[None, None, None]:
+    """No other gateway uses the folder meanwhile. Raises ConfigError."""
+    with (directory / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigError(f"--dir {directory}: another gateway uses it; give each a folder of its own") from error
+        yield

@@ -42,6 +42,13 @@ def _address(context: click.Context, parameter: click.Parameter, value: str | No
 )
 @click.option("--max-connections", default=50_000, show_default=True, help="More are refused.")
 @click.option("--workers", default=2, show_default=True, help="Threads of Envoy.")
+@click.option(
+    "--drain-seconds",
+    type=click.FloatRange(min=0),
+    default=10.0,
+    show_default=True,
+    help="On SIGTERM: half of it goes on as before while it is not ready, then connections under way may finish.",
+)
 @click.option("--health-address", help="HOST:PORT of /readyz, /healthz, /metrics; default: none.")
 @click.option("--log-format", type=click.Choice(["console", "json"]), default="console", show_default=True)
 def command(
@@ -56,6 +63,7 @@ def command(
     advertise: str | None,
     max_connections: int,
     workers: int,
+    drain_seconds: float,
     health_address: str | None,
     log_format: Literal["console", "json"],
 ) -> None:
@@ -85,6 +93,7 @@ def command(
                 hub_context,
                 directory,
                 settings,
+                drain_seconds,
                 health_address,
                 log_format,
             ),

@@ -34,6 +34,7 @@ from hansa.service.identity import signer
 NAMESPACE, SERVICE, PORT = "shop", "web", "http"
 LISTEN = 20000
 READY_SECONDS = 30.0
+LEAVE_SECONDS, FINISH_SECONDS = 0.5, 10.0
 
 
 async def put(client: Client, resource: Resource, obj: Json) -> None:
@@ -139,9 +140,17 @@ class Lab:
         self.task = asyncio.create_task(self.served.run(), name=f"gateway {self.name}")
 
     async def stop_gateway(self) -> None:
-        if self.task is not None:
-            self.task.cancel()
-            await asyncio.gather(self.task, return_exceptions=True)
+        await _ended(self.task)
+
+    async def roll(self) -> None:
+        """A second gateway takes its place beside the first; then the first drains, and ends."""
+        first, task = self.served, self.task
+        assert first is not None
+        self.directory = self.directory.with_name(f"{self.directory.name}+")
+        await self.start_gateway()
+        await self.serving()
+        await first.gateway.drain(LEAVE_SECONDS, FINISH_SECONDS)
+        await _ended(task)
 
     async def stop(self) -> None:
         await self.stop_gateway()
@@ -238,6 +247,12 @@ class Lab:
                 "ports": [{"name": PORT, "port": port, "protocol": "TCP"}],
             }
             await put(self.api, scheme.ENDPOINT_SLICES, obj)
+
+
+async def _ended(task: asyncio.Task[None] | None) -> None:
+    if task is not None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def to(lab: Lab, tier: int, weight: int = 1) -> Backend:

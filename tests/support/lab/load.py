@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,28 @@ class Pod(Process):
         await super().start()
         assert self.child is not None and self.child.stdout is not None
         assert (await self.child.stdout.readline()).strip() == b"ready"
+
+
+@dataclass
+class Talk:
+    """A connection that stays open between requests."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    @classmethod
+    async def with_pod(cls, host: str, port: int) -> Talk:
+        return cls(*await asyncio.open_connection(host, port))
+
+    async def ask(self) -> bytes:
+        """The first letter of who answers."""
+        self.writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        async with asyncio.timeout(WAIT_SECONDS):
+            await self.reader.readuntil(b"\r\n\r\n")
+            return await self.reader.readexactly(1)
+
+    def close(self) -> None:
+        self.writer.close()
 
 
 @dataclass
@@ -97,6 +119,11 @@ class Span:
     """Requests one after the other."""
 
     results: list[dict[str, Any]]
+
+    @classmethod
+    def of(cls, spans: Iterable[Span]) -> Span:
+        """Those of several callers, in the order in which they began."""
+        return cls(sorted((one for span in spans for one in span.results), key=lambda one: one["at"]))
 
     @property
     def by(self) -> Counter[str]:

@@ -70,6 +70,8 @@ class Net:
                 self._ip(cluster, "address", "add", f"{address}/32", "dev", "lo")
             self._ip(cluster, "address", "add", f"{self.public(cluster)}/24", "dev", "wan")
             self._ip(cluster, "link", "set", "wan", "up")
+            # what a gateway has not taken yet when it closes goes to the one beside it
+            _run(*self.prefix(cluster), "sh", "-c", "echo 1 > /proc/sys/net/ipv4/tcp_migrate_req")
 
     def remove(self) -> None:
         for name in (*self.clusters, "wan"):

@@ -8,6 +8,7 @@ import random
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
@@ -25,6 +26,9 @@ STEADY_SECONDS = 30.0
 """What has run for so long is not held back when it ends."""
 LOG_BYTES = 10 * 1024 * 1024
 ADMIN_SECONDS = 5.0
+CONNECTIONS_PATTERN = r"^listener\.[\d\[][^w]*\.downstream_cx_active$"
+"""Envoy's statistics of open connections, one for each address; neither those of its administration nor, again, those
+of its workers."""
 
 
 class AdminError(Exception):
@@ -84,15 +88,30 @@ class Envoy:
 
     async def ask(self, path: str) -> Json:
         """JSON from its administration. Raises AdminError."""
+        try:
+            return msgspec.json.decode(await self._request("GET", path))
+        except msgspec.DecodeError as error:
+            raise AdminError(str(error)) from error
+
+    async def stop_listening(self) -> None:
+        """Take no more connections; those that it has go on. Only its end undoes that. Raises AdminError."""
+        await self._request("POST", "/drain_listeners")
+
+    async def connections(self) -> int:
+        """How many it has taken that are still open. Raises AdminError."""
+        stats = await self.ask(f"/stats?format=json&filter={quote(CONNECTIONS_PATTERN)}")
+        return sum(one["value"] for one in stats.get("stats") or ())
+
+    async def _request(self, method: str, path: str) -> bytes:
         timeout = aiohttp.ClientTimeout(total=ADMIN_SECONDS)
         connector = aiohttp.UnixConnector(str(self._layout.admin))
         try:
             async with (
                 aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
-                session.get(f"http://envoy{path}") as answer,
+                session.request(method, f"http://envoy{path}", raise_for_status=True) as answer,
             ):
-                return msgspec.json.decode(await answer.read())
-        except (aiohttp.ClientError, OSError, TimeoutError, msgspec.DecodeError) as error:
+                return await answer.read()
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise AdminError(str(error)) from error
 
     def _trim_log(self) -> None:

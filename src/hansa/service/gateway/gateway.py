@@ -48,6 +48,8 @@ LOOK_SECONDS = 0.5
 PORTS_PER_LOOK = 250
 REPORT_LOOKS = 5
 """After so many looks Envoy is asked about everything else."""
+COUNT_SECONDS = 0.1
+"""Pause between two counts of the connections that are still open."""
 
 
 class Gateway:
@@ -78,8 +80,9 @@ class Gateway:
         self._site: Site | None = self._recalled()
         self._written: tuple[Site, tuple[KeyPair, bytes]] | None = None
         self._silent: frozenset[str] = frozenset()
-        self._unheard: frozenset[str] = frozenset()
+        self._unheard: frozenset[str] | None = None
         self._health: dict[str, PeerHealth] = {}
+        self._leaving = False
         self.rejected = 0
         """How many files Envoy has refused since it started."""
 
@@ -90,12 +93,16 @@ class Gateway:
 
     def fault(self) -> str:
         """Why it does not serve; empty when it does."""
+        if self._leaving:
+            return "it drains, and is about to end"
         if self._identity is None:
             return "no certificate yet"
         if self._written is None:
             return self._sources.waiting() or "Envoy's files are not written yet"
         if self._envoy.pid is None:
             return "Envoy does not run"
+        if self._unheard is None:
+            return "Envoy has not been seen to listen yet"
         if self._unheard:
             return f"Envoy does not listen for {', '.join(sorted(self._unheard))}: see {self._layout.log}"
         return ""
@@ -117,6 +124,31 @@ class Gateway:
                 ("health", self._keep_looking()),
             ):
                 group.create_task(work, name=f"gateway {name}")
+
+    async def drain(self, leave_seconds: float, finish_seconds: float) -> None:
+        """Take leave, while `run` runs. At first nothing but `fault` changes, until whoever sends connections has heard
+        of it; then no more are taken, and those under way may finish. Returns when none is left, or the time is over.
+
+        Other gateways that are refused go elsewhere within the same request. A gateway beside this one, with the same
+        addresses, takes what this one takes no more.
+        """
+        self._leaving = True
+        if self._envoy.pid is None:
+            return
+        await asyncio.sleep(leave_seconds)
+        left = 0
+        try:
+            async with asyncio.timeout(finish_seconds):
+                await self._envoy.stop_listening()
+                while True:
+                    await asyncio.sleep(COUNT_SECONDS)
+                    left = await self._envoy.connections()
+                    if not left:
+                        return
+        except TimeoutError:
+            log.warning("%d connections are open after %g s, and are cut", left, leave_seconds + finish_seconds)
+        except AdminError as error:
+            log.warning("connections under way are cut, Envoy's administration does not answer: %s", error)
 
     # -- files --------------------------------------------------------------------------------------------------------
 
@@ -211,13 +243,18 @@ class Gateway:
         elsewhere when its port is not offered, so they are not kept waiting for the cluster to notice."""
         looks = 0
         suspected: frozenset[str] = frozenset()
+        looked_at: int | None = None
         while True:
             site = self._site
             ports = len(site.inbounds) + len(site.outbounds) if site is not None else 0
             await asyncio.sleep(LOOK_SECONDS * (1 + ports // PORTS_PER_LOOK))
             if site is None or self._envoy.pid is None:
                 continue
+            if looked_at != self._envoy.pid:
+                looked_at, self._unheard = self._envoy.pid, None
             try:
+                if self._unheard is None and not await self._missing(site):
+                    self._unheard = frozenset()
                 stats = await self._envoy.ask(f"/stats?format=json&filter={quote(SILENT_PATTERN)}")
                 found = silent_inbounds(stats.get("stats") or (), site)
                 # twice in a row, because pods that are new have not been looked at yet
@@ -236,17 +273,22 @@ class Gateway:
         """Show and tell how the peers are. Raises AdminError."""
         clusters = await self._envoy.ask("/clusters?format=json")
         stats = await self._envoy.ask("/stats?format=json&filter=update_rejected$")
-        sockets = await self._envoy.ask("/listeners?format=json")
-        await self._listen_again(unheard(sockets, listener_names(site)))
+        await self._listen_again(await self._missing(site))
         found = peer_health(clusters, site)
         metrics.show(site.cluster, self._health, found)
         self._health = found
         self._tell_rejections(site.cluster, rejected_updates(stats.get("stats") or ()))
         await self._publisher.tell(found)
 
+    async def _missing(self, site: Site) -> frozenset[str]:
+        """Listeners that Envoy has not. Raises AdminError."""
+        return unheard(await self._envoy.ask("/listeners?format=json"), listener_names(site))
+
     async def _listen_again(self, missing: frozenset[str]) -> None:
         """Envoy tries a listener again only when it reads its file again; by then the address may be free."""
-        if missing - self._unheard:
+        if self._leaving:
+            return
+        if missing - (self._unheard or frozenset()):
             log.error("Envoy does not listen for: %s", ", ".join(sorted(missing)))
         self._unheard = missing
         if missing:
