@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from tests.support.federation import Wire
 from tests.support.lab.cluster import put
+from tests.support.services import as_v1alpha1
 
 from hansa.api import names, scheme
 from hansa.api.crd import all_crds
@@ -17,10 +18,12 @@ from hansa.api.routing import Peer, Peers, Route
 from hansa.apiserver.embedded import Embedded, Keys, start_embedded
 from hansa.kube.client import Client
 from hansa.runtime.clock import LoopClock
+from hansa.service.definitions import definition_of
 from hansa.service.gateway.sources import DRAIN_SECONDS, Facts, Sources
 
 pytestmark = pytest.mark.looptime(resolution=2**-20)
 WEB, DB = Key("default", "web"), Key("default", "db")
+MULTICLUSTER = (scheme.SERVICE_IMPORTS, scheme.SERVICE_EXPORTS)
 PEERS = Peers(cluster="a", clusterset=names.CLUSTERSET, peers=(Peer(cluster="b"),))
 ROUTE = Route(mode="proxy")
 
@@ -28,7 +31,8 @@ ROUTE = Route(mode="proxy")
 class Member:
     """A server, a gateway's view of it, and how often that view changed."""
 
-    def __init__(self, server: Embedded) -> None:
+    def __init__(self, server: Embedded, version: str = "v1beta1") -> None:
+        self.imports, self.exports = (r._replace(version=version) for r in MULTICLUSTER)
         self.api = Client(Wire("a", server), qps=0)
         self.wire = Wire("a", server)
         self.changes = 0
@@ -50,29 +54,35 @@ class Member:
 
     async def say_route(self, key: Key, text: str) -> None:
         patch = {"metadata": {"annotations": {names.ROUTE_ANNOTATION: text}}}
-        await self.api.patch(scheme.SERVICE_IMPORTS, key.name, key.namespace, patch)
+        await self.api.patch(self.imports, key.name, key.namespace, patch)
 
     async def say_valid(self, key: Key, status: str) -> None:
         condition = {"type": "Valid", "status": status, "reason": "Valid", "lastTransitionTime": "2026-01-01T00:00:00Z"}
         patch = {"status": {"conditions": [condition]}}
-        await self.api.patch(scheme.SERVICE_EXPORTS, key.name, key.namespace, patch, subresource="status")
+        await self.api.patch(self.exports, key.name, key.namespace, patch, subresource="status")
 
 
 @pytest.fixture
 async def server(server_keys: Keys) -> AsyncGenerator[Embedded, None]:
     built = await start_embedded("a", clock=LoopClock(), extra_crds=all_crds(), keys=server_keys)
+    await fill(built)
+    yield built
+    await built.stop()
+
+
+async def fill(built: Embedded, version: str = "v1beta1") -> None:
+    """The namespace of peers, and an import and an export of each service."""
     client = Client(Wire("a", built), qps=0)
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": names.HANSA_NAMESPACE}}
     await client.create(scheme.NAMESPACES, namespace)
     for key in (WEB, DB):
         meta = {"name": key.name, "namespace": key.namespace}
         spec = {"type": "ClusterSetIP", "ports": [{"port": 80, "protocol": "TCP"}]}
-        kinds = ((scheme.SERVICE_IMPORTS, {"spec": spec}), (scheme.SERVICE_EXPORTS, {}))
-        for resource, rest in kinds:
+        for resource, rest in zip(
+            (r._replace(version=version) for r in MULTICLUSTER), ({"spec": spec}, {}), strict=True
+        ):
             obj = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": meta}
             await client.create(resource, obj | rest)
-    yield built
-    await built.stop()
 
 
 @pytest.fixture
@@ -100,6 +110,23 @@ async def test_nothing_is_concluded_before_all_is_read(server: Embedded) -> None
     assert (await member.facts()).peers == PEERS
     assert member.sources.waiting() == ""
     task.cancel()
+
+
+async def test_a_member_that_serves_the_old_version_only(server_keys: Keys) -> None:
+    old = [as_v1alpha1(definition_of(each)) for each in MULTICLUSTER]
+    server = await start_embedded("a", clock=LoopClock(), extra_crds=old, keys=server_keys)
+    try:
+        await fill(server, "v1alpha1")
+        member = Member(server, "v1alpha1")
+        task = asyncio.create_task(member.sources.run())
+        await member.say_peers(msgspec.json.encode(PEERS).decode())
+        await member.say_route(WEB, msgspec.json.encode(ROUTE).decode())
+        await member.say_valid(WEB, "True")
+        found = await member.facts()
+        assert (found.routes, found.exported) == ({WEB: ROUTE}, {WEB})
+        task.cancel()
+    finally:
+        await server.stop()
 
 
 async def test_what_was_read_stays_while_the_member_is_away(ready: Member) -> None:

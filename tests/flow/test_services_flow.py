@@ -10,12 +10,13 @@ import pytest
 from tests.flow.test_permissions_flow import ACCOUNT, install, refusals
 from tests.support.federation import Federation, Tap, running
 from tests.support.objects import metadata
-from tests.support.services import HELLO_PORTS, by_type, export
+from tests.support.services import HELLO_PORTS, as_v1alpha1, by_type, export
 
 from hansa.api import names, scheme
 from hansa.api.crd import all_crds
 from hansa.api.meta import Json
 from hansa.apiserver.embedded import Keys
+from hansa.app.services import Holdings, holdings
 from hansa.kube.client import PatchKind
 from hansa.kube.transport import Answer
 from hansa.service import aggregate
@@ -235,10 +236,8 @@ async def test_lost_credentials_take_nothing_away(federation: Federation) -> Non
 async def test_definitions_of_somebody_else_stay_as_they_are(federation: Federation) -> None:
     newer = definition_of(scheme.SERVICE_IMPORTS)
     newer["metadata"]["labels"] = {"multicluster.x-k8s.io/crd-schema-revision": "99"}
-    older = definition_of(scheme.SERVICE_EXPORTS)
+    older = as_v1alpha1(definition_of(scheme.SERVICE_EXPORTS))
     older["metadata"].pop("labels")
-    older["spec"]["versions"] = [version for version in older["spec"]["versions"] if version["name"] == "v1alpha1"]
-    older["spec"]["versions"][0]["storage"] = True
     await federation.apply(newer, older, server="member1")
     await federation.settle()
     await start(federation)
@@ -254,6 +253,8 @@ async def test_definitions_of_somebody_else_stay_as_they_are(federation: Federat
     resource = scheme.SERVICE_EXPORTS._replace(version="v1alpha1")
     found = await federation.get("member1", resource, "hello", SPACE)
     assert found and by_type(found)["Valid"]["status"] == "True"
+    shown = (await holdings({"member1": federation.clients["member1"]}, SPACE))["member1"]
+    assert isinstance(shown, Holdings) and [item.meta.name for item in shown.exports] == ["hello"]
 
 
 async def test_our_definitions_are_brought_up_to_date(federation: Federation) -> None:

@@ -27,6 +27,12 @@ def hello_service(namespace: str, *, ports: Sequence[Json] = HELLO_PORTS, name: 
     }
 
 
+def as_v1alpha1(definition: Json) -> Json:
+    """As an installer of old has it: that version is the only one."""
+    (old,) = [version for version in definition["spec"]["versions"] if version["name"] == "v1alpha1"]
+    return {**definition, "spec": {**definition["spec"], "versions": [{**old, "storage": True}]}}
+
+
 def export(namespace: str, name: str = "hello", **spec: Any) -> Json:
     document: Json = {
         "apiVersion": "multicluster.x-k8s.io/v1beta1",

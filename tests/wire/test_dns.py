@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession
+from tests.support.services import as_v1alpha1
 from tests.wire.dig import ask, dig, needs_dig
 from tests.wire.dns_cases import CASES, IMPORTS, SLICES, Answer, imported, service
 from tests.wire.kubectl_server import embedded_server
@@ -33,7 +34,7 @@ from hansa.apiserver.embedded import ADMIN, Embedded, start_embedded
 from hansa.apiserver.message import UserInfo
 from hansa.app.inprocess import InProcessTransport
 from hansa.kube.client import Client
-from hansa.kube.errors import Unreachable
+from hansa.kube.errors import Invalid, NotFound, Unreachable
 from hansa.kube.transport import Answer as HttpAnswer
 from hansa.runtime.clock import SystemClock
 from hansa.service.dns.keeper import ZoneKeeper
@@ -149,6 +150,31 @@ async def test_imports_come_change_and_go() -> None:
         await until(server, WEB, lambda text: "status: NXDOMAIN" in text)
 
 
+async def test_a_member_that_serves_the_old_version_only_and_the_new_one_later() -> None:
+    old, new = IMPORTS[0], imported("api", (("http", "TCP", 80),), ("10.96.0.11",))
+    v1alpha1 = SERVICE_IMPORTS._replace(version="v1alpha1")
+    name, versions = DEFINITION["metadata"]["name"], DEFINITION["spec"]["versions"]
+    async with member(as_v1alpha1(DEFINITION)) as (_, client), served(client) as server:
+        await client.create(v1alpha1, {**old, "apiVersion": v1alpha1.api_version})
+        await until(server, WEB, lambda text: "10.96.0.10" in text)
+        await client.patch(CRDS, name, None, {"spec": {"versions": versions}})
+        await client.patch(CRDS, name, None, {"status": {"storedVersions": ["v1beta1"]}}, subresource="status")
+        await client.patch(CRDS, name, None, {"spec": {"versions": [v for v in versions if v["name"] == "v1beta1"]}})
+        await created(client, new)
+        await until(server, service("api"), lambda text: "10.96.0.11" in text)
+        await until(server, WEB, lambda text: "10.96.0.10" in text)
+
+
+async def created(client: Client, obj: Json) -> None:
+    """As soon as its version is served."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                return await imports(client, obj)
+            except (NotFound, Invalid):
+                await asyncio.sleep(0.1)
+
+
 async def test_without_the_definition_it_says_so_and_begins_when_it_comes(caplog) -> None:
     async with member() as (_, client), served(client) as server:
         async with asyncio.timeout(20):
@@ -156,13 +182,7 @@ async def test_without_the_definition_it_says_so_and_begins_when_it_comes(caplog
                 await asyncio.sleep(0.05)
         assert "status: SERVFAIL" in await dig(server.host, server.port, WEB)
         await client.create(CRDS, DEFINITION)
-        async with asyncio.timeout(20):
-            while True:
-                try:
-                    await imports(client, imported("web", (("http", "TCP", 80),), ("10.96.0.10",)))
-                    break
-                except Exception:
-                    await asyncio.sleep(0.1)
+        await created(client, imported("web", (("http", "TCP", 80),), ("10.96.0.10",)))
         await until(server, WEB, lambda text: "10.96.0.10" in text)
 
 

@@ -16,6 +16,7 @@ from hansa.api.routing import Route
 from hansa.api.scheme import ENDPOINT_SLICES, SERVICE_EXPORTS, SERVICE_IMPORTS
 from hansa.kube.client import Client
 from hansa.kube.errors import ApiError, ConfigError, NotFound, Unreachable
+from hansa.service.served import versions
 
 
 class Export(Wire, frozen=True, kw_only=True):
@@ -100,11 +101,13 @@ async def _of(client: Client, namespace: str | None) -> Holdings | ApiError | Co
 
 
 async def _list(client: Client, resource: Resource, namespace: str | None, labels: str = "") -> list[Item]:
-    """A kind that is not served has no objects."""
-    try:
-        return (await client.list(resource, namespace, labels=labels)).items
-    except NotFound:
-        return []
+    """In whichever version it is served; a kind that is not served has no objects."""
+    for version in versions(resource):
+        try:
+            return (await client.list(version, namespace, labels=labels)).items
+        except NotFound:
+            continue
+    return []
 
 
 def views(clusters: Mapping[str, Holdings]) -> list[ServiceView]:

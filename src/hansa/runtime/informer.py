@@ -126,10 +126,12 @@ class Informer:
         """
         self._on_listed.append(told)
 
-    def restarts(self) -> bool:
+    def restarts(self, instead: Resource | None = None) -> bool:
         """Get ready for another `run` after one that has ended, unless it ended just now: a kind that is gone would
-        otherwise be asked for at every look at its store."""
-        if asyncio.get_running_loop().time() < self._ended_at + RESTART_SECONDS:
+        otherwise be asked for at every look at its store. `instead`: another version of the kind, asked for at once."""
+        if instead is not None and instead != self.resource:
+            self.resource = instead
+        elif asyncio.get_running_loop().time() < self._ended_at + RESTART_SECONDS:
             return False
         self.state = State.SYNCING
         self._settled.clear()

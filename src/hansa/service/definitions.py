@@ -13,20 +13,19 @@ from hansa.api import names, scheme
 from hansa.api.crd import crd_of
 from hansa.api.item import Item
 from hansa.api.kinds import KINDS
-from hansa.api.meta import GVK, Json, Key, Resource
+from hansa.api.meta import Json, Key, Resource
 from hansa.kube.errors import AlreadyExists, NotFound
 from hansa.runtime.controller import Requeue, Retry
 from hansa.runtime.fleet import Member
 from hansa.service.hub import Hub
 from hansa.service.places import Places
+from hansa.service.served import served
 from hansa.service.views import Views
 
 REVISION = 1
 """Of our definitions. An older Hansa leaves those of a newer one alone."""
 AGAIN_SECONDS = 60.0
 """How often definitions are looked at again."""
-VERSIONS = ("v1beta1", "v1alpha1")
-"""The best first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +89,7 @@ def _is_behind(live: Item) -> bool:
 async def _served(member: Member, resource: Resource) -> Resource:
     """The resource in the version that the member serves. Raises Retry while it serves none."""
     for _ in range(2):
-        for version in VERSIONS:
-            if member.discovery.known(GVK(resource.group, version, resource.kind)) is not None:
-                return resource._replace(version=version)
+        if (found := served(member.discovery, resource)) is not None:
+            return found
         await member.discovery.refresh()
     raise Retry(f"{member.name} does not serve {resource.group_resource} yet")

@@ -17,10 +17,11 @@ from hansa.api.routing import Peers
 from hansa.api.scheme import CONFIGMAPS, ENDPOINT_SLICES, SERVICE_IMPORTS
 from hansa.base.clock import Clock
 from hansa.kube.client import Client
-from hansa.runtime.informer import RESTART_SECONDS, Change, Informer
+from hansa.runtime.informer import Change, Informer
 from hansa.service.dns.build import Distances, service_of
 from hansa.service.dns.state import ZoneFile
 from hansa.service.dns.zone import Labels, Service, Zone
+from hansa.service.served import follow
 
 log = logging.getLogger(__name__)
 
@@ -104,18 +105,19 @@ class ZoneKeeper:
     async def _follow(self, informer: Informer) -> None:
         """A kind that is not served may come: its definition is installed when the cluster joins."""
         told = False
-        while True:
-            await informer.run()
+
+        def missing() -> None:
+            nonlocal told
             if not told:
-                told = True
                 log.error(
                     "%s does not serve %s: install the multicluster.x-k8s.io definitions (deploy/crds); names are"
                     " served as soon as they are there",
                     *(self._client.server, informer.resource.group_resource),
                     extra={"resource": informer.resource.group_resource, "reason": "NotServed"},
                 )
-            await asyncio.sleep(RESTART_SECONDS + 0.1)
-            informer.restarts()
+            told = True
+
+        await follow(self._client, informer, missing)
 
     def _slice_changed(self, change: Change) -> None:
         for item in (change.old, change.new):

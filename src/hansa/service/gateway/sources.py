@@ -15,8 +15,9 @@ from hansa.api.mcs import ServiceExport
 from hansa.api.meta import Key
 from hansa.api.routing import Peers, Route
 from hansa.kube.client import Client
-from hansa.runtime.informer import RESTART_SECONDS, Change, Informer
+from hansa.runtime.informer import Change, Informer
 from hansa.service.gateway.site import fault_of
+from hansa.service.served import follow
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class Sources:
     """Informers of one member. `changed` is called after every change that may matter."""
 
     def __init__(self, member: Client, changed: Callable[[], None]) -> None:
+        self._member = member
         self._changed = changed
         own = f"{names.MANAGED_BY_LABEL}!={names.SLICE_MANAGER}"
         named = f"metadata.name={names.PEERS}"
@@ -61,7 +63,8 @@ class Sources:
         """Until cancelled."""
         async with asyncio.TaskGroup() as group:
             for informer in self._informers:
-                group.create_task(_for_ever(informer), name=f"gateway informer {informer.resource.group_resource}")
+                name = f"gateway informer {informer.resource.group_resource}"
+                group.create_task(follow(self._member, informer), name=name)
 
     def facts(self) -> Facts | None:
         """None while a part of it is not known."""
@@ -134,11 +137,3 @@ def _is_valid(item: Item) -> bool:
         return False
     conditions = status.conditions if status is not None else None
     return any(one.type == "Valid" and one.status == "True" for one in conditions or ())
-
-
-async def _for_ever(informer: Informer) -> None:
-    """A kind that is not served may come later, with its definition."""
-    while True:
-        await informer.run()
-        await asyncio.sleep(RESTART_SECONDS + 0.1)
-        informer.restarts()
