@@ -12,12 +12,7 @@ from hansa.kube.errors import ConfigError
 
 
 @click.command("dns")
-@click.option(
-    "--kubeconfig",
-    type=click.Path(path_type=Path),
-    help="Kubeconfig of the member; default: $KUBECONFIG, then ~/.kube/config.",
-)
-@click.option("--context", help="Context of the member in the kubeconfig.")
+@session.member_options
 @click.option(
     "--listen",
     multiple=True,

@@ -19,12 +19,7 @@ def _address(context: click.Context, parameter: click.Parameter, value: str | No
 
 
 @click.command("gateway")
-@click.option(
-    "--kubeconfig",
-    type=click.Path(path_type=Path),
-    help="Kubeconfig of the member; default: $KUBECONFIG, then ~/.kube/config.",
-)
-@click.option("--context", help="Context of the member in the kubeconfig.")
+@session.member_options
 @click.option(
     "--hub-kubeconfig", type=click.Path(path_type=Path), required=True, help="The member's own access to the hub."
 )

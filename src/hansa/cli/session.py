@@ -49,14 +49,22 @@ def write_json(value: Any) -> None:
 
 def hub_options(command: F) -> F:
     """`--kubeconfig` and `--context` of the hub, with karmadactl's alias."""
-    command = click.option("--context", "--karmada-context", "context", help="Context of the hub in the kubeconfig.")(
-        command
-    )
-    return click.option(
+    return _server_options(command, "hub", "--karmada-context")
+
+
+def member_options(command: F) -> F:
+    """`--kubeconfig` and `--context` of a member."""
+    return _server_options(command, "member")
+
+
+def _server_options(command: F, server: str, *aliases: str) -> F:
+    context = click.option("--context", *aliases, "context", help=f"Context of the {server} in the kubeconfig.")
+    kubeconfig = click.option(
         "--kubeconfig",
         type=click.Path(path_type=Path),
-        help="Kubeconfig of the hub; default: $KUBECONFIG, then ~/.kube/config.",
-    )(command)
+        help=f"Kubeconfig of the {server}; default: $KUBECONFIG, then ~/.kube/config.",
+    )
+    return kubeconfig(context(command))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
