@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import ssl
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.support.lab.cluster import Hub, Lab, a_hub, to
 from tests.support.lab.load import Pod
+from tests.support.lab.loopback import a_loopback
 
 from hansa.api import names, scheme
 from hansa.api.routing import gateway_identity
@@ -25,7 +26,7 @@ from hansa.service.gateway.settings import Settings
 from hansa.service.identity import authority
 from hansa.service.identity.decision import USAGES
 
-HOST, PORT = "127.21.1.1", 15443
+PORT = 15443
 WEB, DB = "http.web.shop.svc.clusterset.local", "http.db.shop.svc.clusterset.local"
 
 
@@ -34,6 +35,7 @@ class Door:
     """Cluster a, which knows b and c as members. It offers `web` to all of them, and `db` to c alone."""
 
     lab: Lab
+    others: Mapping[str, Lab]
     hub: Hub
     directory: Path
     ca: authority.Authority
@@ -53,7 +55,9 @@ class Door:
             context.load_cert_chain(file)
         try:
             async with asyncio.timeout(10):
-                reader, writer = await asyncio.open_connection(HOST, PORT, ssl=context, server_hostname=server_name)
+                reader, writer = await asyncio.open_connection(
+                    self.lab.settings.address, PORT, ssl=context, server_hostname=server_name
+                )
                 writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
                 answer = await reader.read(4096)
                 writer.close()
@@ -65,24 +69,23 @@ class Door:
 @pytest.fixture
 async def door(tmp_path: Path) -> AsyncGenerator[Door, None]:
     async with AsyncExitStack() as stack:
+        addresses = stack.enter_context(a_loopback())
         hub = await stack.enter_async_context(a_hub("abc"))
-        lab, b, c = (
-            Lab(name, "r1", Settings(f"127.21.{number}.1"), tmp_path / name, hub)
-            for number, name in enumerate("abc", start=1)
-        )
-        pod = Pod.at("127.21.1.2", 8080, "welcome")
+        labs = {name: Lab(name, "r1", Settings(addresses.gateway(name)), tmp_path / name, hub) for name in "abc"}
+        lab = labs["a"]
+        pod = Pod.at(addresses.pod("a"), 8080, "welcome")
         await pod.start()
         stack.push_async_callback(pod.kill)
         await lab.start()
         stack.push_async_callback(lab.stop)
-        await lab.knows(b, c)
+        await lab.knows(labs["b"], labs["c"])
         for service, consumers, listen in (("web", None, 20000), ("db", ("c",), 20001)):
-            await lab.exports(("127.21.1.2", 8080), service=service)
+            await lab.exports((addresses.pod("a"), 8080), service=service)
             await lab.imports(to(lab, 0), service=service, consumers=consumers, listen=listen)
         await lab.serving()
         ca = await authority.read(hub.admin)
         assert ca is not None
-        yield Door(lab, hub, tmp_path, ca)
+        yield Door(lab, labs, hub, tmp_path, ca)
 
 
 async def test_only_a_members_certificate_opens(door: Door) -> None:
@@ -105,7 +108,7 @@ async def test_only_a_members_certificate_opens(door: Door) -> None:
 async def test_who_leaves_is_let_in_no_more(door: Door) -> None:
     b, c = door.pair("b"), door.pair("c")
     assert (await door.ask(b), await door.ask(c)) == ("welcome", "welcome")
-    await door.lab.knows(Lab("c", "r1", Settings("127.21.3.1"), door.directory / "c", door.hub))
+    await door.lab.knows(door.others["c"])
     async with asyncio.timeout(30):
         while await door.ask(b):
             await asyncio.sleep(0.1)

@@ -19,6 +19,7 @@ import pytest
 from tests.support.federation import Wire
 from tests.support.lab.cluster import a_namespace
 from tests.support.lab.load import Pod, Talk
+from tests.support.lab.loopback import Loopback, a_loopback
 from tests.wire.kubectl_server import embedded_server
 
 from hansa.api import names, scheme
@@ -29,11 +30,11 @@ from hansa.install import enrol
 from hansa.kube.client import Client
 from hansa.runtime.cache import Cache
 from hansa.runtime.clock import SystemClock
+from hansa.runtime.process import ends_with_parent
 from hansa.service.identity import signer
 
 ROOT = Path(__file__).parents[2]
-ADDRESS, LISTEN = "127.23.1.1", 20000
-POD = "127.23.1.2"
+LISTEN = 20000
 WAIT_SECONDS = 30.0
 
 
@@ -45,6 +46,12 @@ class Place:
     hub: Path
     member: Path
     member_api: Client
+    addresses: Loopback
+
+    @property
+    def address(self) -> str:
+        """Of its gateway."""
+        return self.addresses.gateway("a")
 
     @property
     def access(self) -> Path:
@@ -59,7 +66,7 @@ class Place:
         """`port`: of its health."""
         return await hansa(
             *("gateway", "--kubeconfig", self.member, "--hub-kubeconfig", self.access),
-            *("--dir", self.directory / directory, "--address", ADDRESS),
+            *("--dir", self.directory / directory, "--address", self.address),
             *("--health-address", f"127.0.0.1:{port}", "--drain-seconds", str(drain_seconds)),
         )
 
@@ -67,6 +74,7 @@ class Place:
 @pytest.fixture
 async def place(tmp_path: Path) -> AsyncGenerator[Place, None]:
     async with AsyncExitStack() as stack:
+        addresses = stack.enter_context(a_loopback())
         kubeconfigs: dict[str, Path] = {}
         clients: dict[str, Client] = {}
         for name in ("hub", "member"):
@@ -85,7 +93,7 @@ async def place(tmp_path: Path) -> AsyncGenerator[Place, None]:
         await hub.create(scheme.CLUSTERS, cluster | {"spec": {"syncMode": "Push"}})
         cache = Cache(hub)
         tasks = [asyncio.create_task(part.run()) for part in signer.controllers(hub, cache, SystemClock())]
-        yield Place(tmp_path, kubeconfigs["hub"], kubeconfigs["member"], clients["member"])
+        yield Place(tmp_path, kubeconfigs["hub"], kubeconfigs["member"], clients["member"], addresses)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -95,7 +103,7 @@ async def place(tmp_path: Path) -> AsyncGenerator[Place, None]:
 async def hansa(*arguments: str | Path) -> asyncio.subprocess.Process:
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "hansa.cli", *map(str, arguments)),
+        *ends_with_parent([sys.executable, "-m", "hansa.cli", *map(str, arguments)]),
         env=environment,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -108,11 +116,11 @@ async def said(process: asyncio.subprocess.Process) -> tuple[int | None, str]:
     return process.returncode, output.decode()
 
 
-async def describe(member: Client) -> None:
+async def describe(place: Place) -> None:
     """One imported service, served by an own pod and another cluster."""
-    told = Peers(
-        cluster="member1", clusterset=names.CLUSTERSET, peers=(Peer(cluster="b", gateways=("127.23.2.1:15443",)),)
-    )
+    member = place.member_api
+    other_gateway = f"{place.addresses.gateway('b')}:15443"
+    told = Peers(cluster="member1", clusterset=names.CLUSTERSET, peers=(Peer(cluster="b", gateways=(other_gateway,)),))
     data = {names.PEERS_KEY: msgspec.json.encode(told).decode()}
     meta = {"name": names.PEERS, "namespace": names.HANSA_NAMESPACE}
     await member.create(scheme.CONFIGMAPS, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data})
@@ -133,7 +141,7 @@ async def describe(member: Client) -> None:
         "kind": "EndpointSlice",
         "metadata": {"name": "web-1", "namespace": "default", "labels": {names.SERVICE_LABEL: "web"}},
         "addressType": "IPv4",
-        "endpoints": [{"addresses": [POD], "conditions": {"ready": True}}],
+        "endpoints": [{"addresses": [place.addresses.pod("a")], "conditions": {"ready": True}}],
         "ports": [{"name": "http", "port": 8080, "protocol": "TCP"}],
     }
     await member.create(scheme.ENDPOINT_SLICES, pods)
@@ -153,12 +161,12 @@ async def until_ready(port: int, process: asyncio.subprocess.Process) -> None:
         raise AssertionError(await said(process))
 
 
-async def listens(*, wanted: bool) -> None:
+async def listens(place: Place, *, wanted: bool) -> None:
     """Until the port of the import is taken, or free again."""
     async with asyncio.timeout(WAIT_SECONDS):
         while True:
             try:
-                _, writer = await asyncio.open_connection(ADDRESS, LISTEN)
+                _, writer = await asyncio.open_connection(place.address, LISTEN)
                 writer.close()
                 found = True
             except ConnectionError:
@@ -186,47 +194,47 @@ async def until_it_says(port: int, what: str) -> None:
 async def test_a_gateway_from_the_command_line(place: Place) -> None:
     await place.enrol()
     assert stat.S_IMODE(place.access.stat().st_mode) == 0o600
-    await describe(place.member_api)
+    await describe(place)
     port = free_port()
     process = await place.gateway("d", port)
     await until_ready(port, process)
-    await listens(wanted=True)
+    await listens(place, wanted=True)
     process.send_signal(signal.SIGTERM)
     code, text = await said(process)
     assert code == 0, text
-    await listens(wanted=False)
+    await listens(place, wanted=False)
 
     process = await place.gateway("d", port)
-    await listens(wanted=True)
+    await listens(place, wanted=True)
     process.kill()
     await said(process)
-    await listens(wanted=False)  # Envoy does not outlive it
+    await listens(place, wanted=False)  # Envoy does not outlive it
 
 
 async def test_a_port_that_is_taken_shows_in_its_readiness_until_it_is_free(place: Place) -> None:
-    await describe(place.member_api)
+    await describe(place)
     await place.enrol()
     port = free_port()
-    with socket.create_server((ADDRESS, LISTEN)):
+    with socket.create_server((place.address, LISTEN)):
         process = await place.gateway("d", port)
         await until_it_says(port, "Envoy does not listen for import/default/web/http")
     # and when it is free, it is taken
     await until_ready(port, process)
-    await listens(wanted=True)
+    await listens(place, wanted=True)
     process.send_signal(signal.SIGTERM)
     assert (await said(process))[0] == 0
 
 
 async def test_a_gateway_that_is_told_to_end_drains_while_another_takes_over(place: Place) -> None:
     """A rolling update: the second is ready before the first is told to end."""
-    await describe(place.member_api)
+    await describe(place)
     await place.enrol()
-    pod = Pod.at(POD, 8080, "a")
+    pod = Pod.at(place.addresses.pod("a"), 8080, "a")
     await pod.start()
     ports = free_port(), free_port()
     first = await place.gateway("first", ports[0], drain_seconds=4)
     await until_ready(ports[0], first)
-    talk = await Talk.with_pod(ADDRESS, LISTEN)
+    talk = await Talk.with_pod(place.address, LISTEN)
     assert await talk.ask() == b"a"
     second = await place.gateway("second", ports[1], drain_seconds=1000)
     await until_ready(ports[1], second)
@@ -237,7 +245,7 @@ async def test_a_gateway_that_is_told_to_end_drains_while_another_takes_over(pla
     talk.close()
     code, text = await said(first)
     assert (code, "are cut" in text) == (0, False), text
-    talk = await Talk.with_pod(ADDRESS, LISTEN)
+    talk = await Talk.with_pod(place.address, LISTEN)
     assert await talk.ask() == b"a"
     talk.close()
 
@@ -245,12 +253,12 @@ async def test_a_gateway_that_is_told_to_end_drains_while_another_takes_over(pla
     await until_it_says(ports[1], "it drains")
     second.send_signal(signal.SIGTERM)  # whoever cannot wait
     assert (await said(second))[0] == 0
-    await listens(wanted=False)
+    await listens(place, wanted=False)
     await pod.kill()
 
 
 async def test_two_gateways_do_not_share_a_folder(place: Place) -> None:
-    await describe(place.member_api)
+    await describe(place)
     await place.enrol()
     port = free_port()
     first = await place.gateway("d", port)
@@ -277,7 +285,7 @@ async def test_what_is_wrong_is_said_in_one_line(place: Place) -> None:
     code, text = await said(
         await hansa(
             *("gateway", "--kubeconfig", place.member, "--hub-kubeconfig", place.hub, "--dir", deep),
-            *("--address", ADDRESS),
+            *("--address", place.address),
         )
     )
     assert code == 1

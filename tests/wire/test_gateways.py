@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -13,12 +14,14 @@ from pathlib import Path
 import pytest
 from tests.support.lab.cluster import LISTEN, NAMESPACE, SERVICE, Lab, a_hub, to
 from tests.support.lab.load import Load, Pod, Talk
+from tests.support.lab.loopback import Loopback, a_loopback
 
 from hansa.api import names, scheme
 from hansa.kube.errors import NotFound
 from hansa.service.gateway.settings import Settings
 
 POD_PORT = 8080
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass
@@ -29,24 +32,22 @@ class Three:
     b: Lab
     c: Lab
     pods: dict[str, Pod]
+    addresses: Loopback
 
     def pod(self, lab: Lab) -> tuple[str, int]:
-        return pod_address(lab.name), POD_PORT
-
-
-def pod_address(name: str) -> str:
-    return f"127.20.{ord(name)}.2"
+        return self.addresses.pod(lab.name), POD_PORT
 
 
 @pytest.fixture
 async def three(tmp_path: Path) -> AsyncGenerator[Three, None]:
     async with AsyncExitStack() as stack:
+        addresses = stack.enter_context(a_loopback())
         hub = await stack.enter_async_context(a_hub("abc"))
         labs = [
-            Lab(name, region, Settings(f"127.20.{ord(name)}.1"), tmp_path / name, hub)
+            Lab(name, region, Settings(addresses.gateway(name)), tmp_path / name, hub)
             for name, region in (("a", "r1"), ("b", "r1"), ("c", "r2"))
         ]
-        pods = {name: Pod.at(pod_address(name), POD_PORT, name) for name in "abc"}
+        pods = {name: Pod.at(addresses.pod(name), POD_PORT, name) for name in "abc"}
         for pod in pods.values():
             await pod.start()
             stack.push_async_callback(pod.kill)
@@ -57,14 +58,14 @@ async def three(tmp_path: Path) -> AsyncGenerator[Three, None]:
             others = [one for one in labs if one is not lab]
             await lab.knows(*others)
             ways = [to(one, 1 if one.region == lab.region else 2) for one in others]
-            await lab.exports((pod_address(lab.name), POD_PORT))
+            await lab.exports((addresses.pod(lab.name), POD_PORT))
             await lab.imports(to(lab, 0), *ways)
         for lab in labs:
             await lab.serving()
         for lab in labs:
             await lab.reaches(*(one.name for one in labs if one is not lab))
         a, b, c = labs
-        yield Three(a, b, c, pods)
+        yield Three(a, b, c, pods, addresses)
 
 
 async def load_of(lab: Lab, stack: AsyncExitStack) -> Load:
@@ -217,3 +218,32 @@ async def test_the_member_is_told_how_its_peers_are(three: Three) -> None:
             await asyncio.sleep(0.2)
     assert three.a.served is not None
     assert three.a.served.gateway.rejected == 0
+
+
+def test_two_runs_take_different_addresses() -> None:
+    with a_loopback() as one, a_loopback() as other:
+        assert one != other
+
+
+async def test_pods_end_with_the_run_that_started_them() -> None:
+    """However it ends."""
+    with a_loopback() as addresses:
+        pod = [addresses.pod("a"), 8080, "a"]
+        run = (
+            "import asyncio\nfrom tests.support.lab.load import Pod\n"
+            f"async def main():\n pod = Pod.at(*{pod!r})\n await pod.start()\n print('started', flush=True)\n"
+            " await asyncio.sleep(1000)\nasyncio.run(main())"
+        )
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "src")))}
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", run), env=environment, stdout=asyncio.subprocess.PIPE
+        )
+        assert process.stdout is not None
+        assert (await process.stdout.readline()).strip() == b"started"
+        talk = await Talk.with_pod(addresses.pod("a"), 8080)
+        assert await talk.ask() == b"a"
+        process.kill()
+        await process.wait()
+        async with asyncio.timeout(30):
+            assert await talk.reader.read() == b"", "its connection ends with it"
+        talk.close()

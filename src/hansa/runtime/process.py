@@ -59,7 +59,7 @@ class Process:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self._child = await asyncio.create_subprocess_exec(
-                *_command(self._arguments),
+                *ends_with_parent(self._arguments),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -109,9 +109,10 @@ class Process:
         return self.log.read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace")
 
 
-def _command(arguments: list[str]) -> list[str]:
+def ends_with_parent(arguments: Sequence[str]) -> list[str]:
+    """The command that runs these until they end, or the process that starts it does; on Linux only."""
     if sys.platform != "linux":
-        return arguments
+        return list(arguments)
     return [sys.executable, "-I", "-S", "-c", _ENDS_WITH_PARENT, str(os.getpid()), *arguments]
 
 

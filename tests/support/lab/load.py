@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from hansa.runtime.process import ends_with_parent
+
 HERE = Path(__file__).parent
 WAIT_SECONDS = 30.0
 
@@ -25,9 +27,8 @@ class Process:
     child: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        self.child = await asyncio.create_subprocess_exec(
-            *self.prefix, sys.executable, "-S", *self.arguments, stdout=asyncio.subprocess.PIPE
-        )
+        command = ends_with_parent([*self.prefix, sys.executable, "-S", *self.arguments])
+        self.child = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
 
     async def kill(self) -> None:
         if self.child is not None and self.child.returncode is None:

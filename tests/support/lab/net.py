@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 GATEWAY, POD = "10.1.0.1", "10.1.0.2"
 """In every cluster."""
@@ -85,11 +86,19 @@ class Net:
 @contextmanager
 def a_net(clusters: Sequence[str]) -> Generator[Net, None, None]:
     net = Net(clusters)
+    _sweep()
     try:
         net.make()
         yield net
     finally:
         net.remove()
+
+
+def _sweep() -> None:
+    """Remove namespaces of runs that were interrupted."""
+    for path in Path("/run/netns").glob("hansa-*-*"):
+        if not Path("/proc", path.name.split("-")[1]).exists():
+            subprocess.run(["ip", "netns", "del", path.name], check=False, capture_output=True)
 
 
 def _run(*command: str) -> None:
