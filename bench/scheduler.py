@@ -1,9 +1,10 @@
 """`python -m bench.scheduler`: decisions per second on one core, a JSON line for each placement and number of clusters.
 
 A decision here is what the scheduler does without any server: read the request from a binding, filter, rank, select,
-divide. Bindings differ in name, UID and replicas; one in two runs somewhere already, and is scaled up by one. Between
-decisions clusters report new figures as often as so many members do that report every ten seconds each. Times are of
-this process's CPU: what else runs on the machine does not count.
+divide, and measure these steps for the metrics as `hansa run` does. Bindings differ in name, UID and replicas; one in
+two runs somewhere already, and is scaled up by one. Between decisions clusters report new figures as often as so many
+members do that report every ten seconds each. Times are of this process's CPU: what else runs on the machine does not
+count.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ import msgspec
 
 from hansa.api.cluster import Cluster
 from hansa.api.work import BindingSpec, BindingStatus
+from hansa.control.place.metrics import Stopwatch, timed
+from hansa.runtime.clock import SystemClock
 from hansa.schedule import Fit, Memory, Request, Snapshot, schedule
+from hansa.schedule.survey import IN_TREE
 
 SIZES = (10, 100, 1_000, 10_000)
 BINDINGS = 100
@@ -102,7 +106,9 @@ def measure(placement: Mapping[str, Any], count: int, seconds: float) -> dict[st
     snapshot = Snapshot.of(cluster(number, chance) for number in range(count))
     specs = bindings(placement, snapshot)
     pause = REPORT_SECONDS / count
-    look = Memory().survey
+    clock = SystemClock()
+    stopwatch = Stopwatch(clock)
+    look = Memory(timed(IN_TREE, clock), stopwatch.over).survey
     took: list[float] = []
     begun = report = time.process_time()
     while (now := time.process_time()) - begun < seconds or len(took) < 20:
@@ -111,7 +117,8 @@ def measure(placement: Mapping[str, Any], count: int, seconds: float) -> dict[st
             snapshot = snapshot.changed(cluster(chance.randrange(count), chance))
         spec = specs[len(took) % BINDINGS]
         started = time.process_time()
-        outcome = schedule(Request.of(spec, BindingStatus()), snapshot, look)
+        stopwatch.begin()
+        outcome = schedule(Request.of(spec, BindingStatus()), snapshot, look, stopwatch.over)
         took.append(time.process_time() - started)
         assert isinstance(outcome, Fit)
     ordered = sorted(took)

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from prometheus_client import REGISTRY
 from tests.support.federation import Federation, Tap
 from tests.support.objects import DEPLOYMENTS, config_map, deployment, metadata, policy, selects
 
@@ -180,6 +181,48 @@ async def test_karmadas_way_is_an_option(federation: Federation) -> None:
     assert await shares(federation) == {}
     assert (await scheduled(federation))[:2] == ("False", "NoClusterFit")
     assert await federation.get("member1", DEPLOYMENTS, "web", NAMESPACE) is None
+
+
+async def test_attempts_are_counted_by_result_and_by_what_they_were_for(federation: Federation) -> None:
+    def value(name: str, **labels: str) -> float:
+        return REGISTRY.get_sample_value(f"karmada_scheduler_{name}", labels) or 0.0
+
+    def counts() -> dict[str, float]:
+        attempts = {
+            f"{result} {kind}": value("schedule_attempts_total", result=result, schedule_type=kind)
+            for result in ("scheduled", "error")
+            for kind in ("ReconcileSchedule", "ScaleSchedule")
+        }
+        events = ("BindingAdd", "BindingUpdate", "ClusterChanged", "ScheduleAttemptFailure")
+        return attempts | {event: value("queue_incoming_bindings_total", event=event) for event in events}
+
+    def grown(since: dict[str, float]) -> dict[str, float]:
+        return {name: count - since[name] for name, count in counts().items() if count != since[name]}
+
+    await joined(federation, member1=4)
+    begun = counts()
+    await federation.apply(*dynamic("web", 2))
+    await federation.settle()
+    assert grown(begun) == {"scheduled ReconcileSchedule": 1, "BindingAdd": 1}
+    begun = counts()
+    await federation.apply(deployment("web", NAMESPACE, replicas=3))
+    await federation.settle()
+    found = grown(begun)
+    assert found.pop("BindingUpdate") >= 1
+    assert found == {"scheduled ScaleSchedule": 1}
+    begun, full = counts(), value("pending_bindings", queue="unschedulable")
+    await federation.apply(deployment("web", NAMESPACE, replicas=30))
+    await federation.settle()
+    found = grown(begun)
+    assert found.pop("BindingUpdate") >= 1
+    assert found == {"error ScaleSchedule": 1, "ScheduleAttemptFailure": 1}
+    assert value("pending_bindings", queue="unschedulable") == full + 1
+    seconds = "e2e_scheduling_duration_seconds_count"
+    assert value(seconds, result="error", schedule_type="ScaleSchedule") >= 1
+    begun = counts()
+    await federation.hub.patch(scheme.CLUSTERS, "member1", None, {"metadata": {"labels": {"tier": "gold"}}})
+    await federation.settle()
+    assert grown(begun)["ClusterChanged"] == 1
 
 
 # -- estimators -------------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from hansa.control.indexes import BINDINGS_BY_KIND, add_indexes, kind_value
 from hansa.control.namespace.reconciler import NamespacePropagator
 from hansa.control.observe.reconciler import Observer
 from hansa.control.outcomes import Outcomes
+from hansa.control.place.metrics import incoming
 from hansa.control.place.placer import Placer
 from hansa.control.place.reconciler import Scheduler
 from hansa.control.place.triggers import affected, concerns_placement, opens_ways
@@ -76,6 +77,7 @@ def _place(context: Context, placer: Placer) -> Controller[Key]:
     priority = scheduler.priority if context.options.gates.enabled("PriorityBasedScheduling") else None
     queue = Queue[Key]("place", priority=priority)
     placer.waiting = lambda: queue.top_priority
+    scheduler.backlog.waiting = lambda: len(queue)
     controller = Controller(
         "place", scheduler, workers=context.options.workers, queue=queue, needs=(placer.clusters, *bindings)
     )
@@ -85,13 +87,16 @@ def _place(context: Context, placer: Placer) -> Controller[Key]:
         old, new = change.old, change.new
         if old is not None:
             for key in placer.groups.freed(old, new):
+                incoming("BindingUpdate")
                 queue.add(key, low=True)
         if new is None:
             scheduler.forget(change.item.key)
         elif old is None and not change.initial and names.APPLIED_PLACEMENT_ANNOTATION in new.annotations:
             # born with its clusters: all that is left is to say so
+            incoming("BindingAdd")
             patience.add(new.key)
         elif old is None or old.meta.generation != new.meta.generation:
+            incoming("BindingAdd" if old is None else "BindingUpdate")
             controller.queue.add(new.key, low=change.initial)
 
     def cluster_changed(change: Change) -> None:
@@ -105,6 +110,7 @@ def _place(context: Context, placer: Placer) -> Controller[Key]:
         for item in affected(items, both, context.options.scheduler_name):
             if loud:
                 scheduler.loud.add(item.key)
+            incoming("ClusterChanged")
             controller.queue.add(item.key, low=True)
 
     for informer in bindings:

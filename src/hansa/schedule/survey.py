@@ -20,6 +20,7 @@ from hansa.schedule.outcome import Diagnosis, Refusal
 from hansa.schedule.plugin import Filter, Plugins, Score
 from hansa.schedule.request import Request
 from hansa.schedule.snapshot import ClusterInfo, Snapshot
+from hansa.schedule.watch import Watch, unwatched
 
 IN_TREE = Plugins(FILTERS, SCORES)
 ENTRIES = 200_000
@@ -35,17 +36,21 @@ class Survey(NamedTuple):
     found: list[Candidate]
 
 
-def survey(request: Request, snapshot: Snapshot, plugins: Plugins = IN_TREE) -> Survey:
+def survey(request: Request, snapshot: Snapshot, plugins: Plugins = IN_TREE, watch: Watch = unwatched) -> Survey:
     refusals = diagnose(request, snapshot, plugins.filters)
-    feasible = (info for info in snapshot.clusters if not info.deleting and info.name not in refusals)
-    return Survey(refusals, candidates(request, feasible, plugins.scores))
+    feasible = [info for info in snapshot.clusters if not info.deleting and info.name not in refusals]
+    watch("Filter", bool(feasible))
+    found = candidates(request, feasible, plugins.scores)
+    watch("Score", bool(found))
+    return Survey(refusals, found)
 
 
 class Memory:
     """What surveys with these plug-ins have in common. Belongs to one line of snapshots, each made from the last."""
 
-    def __init__(self, plugins: Plugins = IN_TREE) -> None:
+    def __init__(self, plugins: Plugins = IN_TREE, watch: Watch = unwatched) -> None:
         self.plugins = plugins
+        self._watch = watch
         self._lasting = tuple(each for each in plugins.filters if each.lasting)
         self._passing = tuple(each for each in plugins.filters if not each.lasting)
         order = [each.lasting for each in plugins.filters]
@@ -57,7 +62,7 @@ class Memory:
     def survey(self, request: Request, snapshot: Snapshot) -> Survey:
         """As `survey` would say; where all that fit are taken, points and room may be those of a binding elsewhere."""
         if not self._usable or request.estimates:
-            return survey(request, snapshot, self.plugins)
+            return survey(request, snapshot, self.plugins, self._watch)
         key, size = request.kin, len(snapshot.clusters)
 
         def begun() -> _Ranking:
@@ -66,8 +71,12 @@ class Memory:
 
         question = request.question if request.counts_room else None
         ranking = self._rankings.get((key, question), size, begun)
+        ranking.sheet.follow(snapshot)
+        self._watch("Filter", len(ranking.sheet.refusals) < len(snapshot.clusters))
         ranking.follow(snapshot)
-        return self._own(request, snapshot, ranking)
+        found = self._own(request, snapshot, ranking)
+        self._watch("Score", bool(found.found))
+        return found
 
     def _own(self, request: Request, snapshot: Snapshot, ranking: _Ranking) -> Survey:
         """What is different for this binding: where it is, where room is spoken for, what other filters say."""

@@ -15,6 +15,7 @@ from hansa.control.place import estimators
 from hansa.control.place.assumed import Assumed
 from hansa.control.place.estimators import Estimator
 from hansa.control.place.groups import Groups
+from hansa.control.place.metrics import Stopwatch, attempted, timed
 from hansa.runtime.cache import Cache
 from hansa.runtime.informer import Change, Informer
 from hansa.schedule import Fit, Memory, Outcome, Request, Snapshot, Unfit, in_question, schedule
@@ -48,9 +49,11 @@ class Placer:
         self.waiting: Callable[[], int | None] = lambda: None
         self.snapshot = Snapshot.of([], models=gates.enabled("CustomizedClusterResourceModeling"))
         self._assumed = Assumed(clock, forgets=arrives) if gates.enabled("SchedulingOvercommitProtection") else None
-        self._memory = Memory(plugins)
+        self._stopwatch = Stopwatch(clock)
+        self._memory = Memory(timed(plugins, clock), self._stopwatch.over)
         self._estimators = estimators
         self._keeps_empty = keeps_empty
+        self._clock = clock
         self._components = gates.enabled("MultiplePodTemplatesScheduling")
         cache.informer(scheme.RESOURCE_BINDINGS).subscribe(self._binding_changed)
         self.clusters.subscribe(self._changed)
@@ -68,6 +71,7 @@ class Placer:
     async def estimates(self, spec: BindingSpec, status: BindingStatus) -> Estimates:
         """What estimators say of the clusters that the decision may be about."""
         request = self._request(spec, status, ())
+        self._stopwatch.begin()
         clusters = in_question(request, self.snapshot, self._memory.survey)
         return await estimators.ask(self._estimators, spec, clusters, request.assumed) if clusters else ()
 
@@ -80,21 +84,31 @@ class Placer:
             return None
         request = self._request(spec, status, estimates)
         try:
-            outcome = schedule(request, self.snapshot, self._memory.survey)
+            self._stopwatch.begin()
+            outcome = schedule(request, self.snapshot, self._memory.survey, self._stopwatch.over)
         except PluginError as error:
             return Unfit("SchedulerError", str(error))
         if isinstance(outcome, Fit) and self._assumed is not None and spec.resource.namespace:
             self._assumed.add(spec, outcome.targets)
         return outcome
 
-    def at_birth(self, spec: BindingSpec, status: BindingStatus) -> Outcome | None:
-        """`place`, or None where others go first or have to be asked: the scheduler then decides."""
+    def at_birth(self, spec: BindingSpec, status: BindingStatus) -> Fit | None:
+        """`place`, or None where the scheduler is to decide: others go first or have to be asked, nothing fits, or the
+        name of an affinity term belongs into status."""
+        if spec.placement is None or spec.placement.cluster_affinities:
+            return None
         priority = spec.schedule_priority.priority if spec.schedule_priority is not None else 0
         top = self.waiting()
         spec = spec if self._components else without_components(spec)
         if self.asks(spec) or (top is not None and top > priority):
             return None
-        return self.place(spec, status)
+        begun = self._clock.monotonic()
+        outcome = self.place(spec, status)
+        if not isinstance(outcome, Fit):
+            return None
+        kind = "ScaleSchedule" if status.last_scheduled_time else "ReconcileSchedule"
+        attempted(kind, self._clock.monotonic() - begun, scheduled=True)
+        return outcome
 
     def _request(self, spec: BindingSpec, status: BindingStatus, estimates: Estimates) -> Request:
         return Request.of(

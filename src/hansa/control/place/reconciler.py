@@ -15,6 +15,7 @@ from hansa.api.work import BindingSpec, ResourceBinding, TargetCluster
 from hansa.base.clock import rfc3339
 from hansa.control.bindings import binding_resource, template_reference
 from hansa.control.context import Context
+from hansa.control.place.metrics import Backlog, attempted
 from hansa.control.place.placer import Estimates, Placer
 from hansa.control.place.triggers import is_ours, is_placed_here
 from hansa.kube.errors import ApiError, Forbidden, Invalid
@@ -46,6 +47,7 @@ class Scheduler:
     written: dict[Key, int] = field(default_factory=dict[Key, int])
     failures: dict[Key, int] = field(default_factory=dict[Key, int])
     """How often in a row a binding could not be scheduled for an error."""
+    backlog: Backlog = field(default_factory=Backlog)
     one_by_one: asyncio.Lock = field(default_factory=asyncio.Lock)
     """For decisions that look at where others are, or ask first: no other such decision comes between."""
 
@@ -61,12 +63,14 @@ class Scheduler:
         """The binding is gone."""
         self.written.pop(key, None)
         self.failures.pop(key, None)
+        self.backlog.settled(key)
 
     async def reconcile(self, key: Key) -> Requeue | None:
         item = self.context.cache.informer(binding_resource(key)).store.get(key)
         if item is None:
             self.forget(key)
             return None
+        self.backlog.settled(key)
         loud = key in self.loud
         self.loud.discard(key)
         try:
@@ -82,9 +86,24 @@ class Scheduler:
         mine = is_ours(binding.spec, name) if loud else is_placed_here(item.labels, binding.spec, name)
         if item.deleting or not mine:
             return None
-        if due(binding.spec, binding.status, item.annotations, self.placer.snapshot) is None:
+        reason = due(binding.spec, binding.status, item.annotations, self.placer.snapshot)
+        if reason is None:
             await self._confirm(key, item, binding)
             return None
+        kind = "ScaleSchedule" if reason == "ReplicasChanged" else "ReconcileSchedule"
+        begun, scheduled = self.context.clock.monotonic(), False
+        try:
+            unfit = await self._attempt(key, item, binding, loud=loud)
+            scheduled = unfit is None
+        finally:
+            attempted(kind, self.context.clock.monotonic() - begun, scheduled=scheduled)
+        if unfit is None or unfit.reason == "NoClusterFit":
+            return None
+        self.backlog.refused(key, unfit.reason)
+        return Requeue(self._pause_seconds(key, unfit.reason))
+
+    async def _attempt(self, key: Key, item: Item, binding: ResourceBinding, *, loud: bool) -> Unfit | None:
+        """Decide and write. What it cannot be, None when it is placed."""
         asks = self.placer.asks(binding.spec)
         if not asks and binding.spec.workload_affinity_groups is None:
             return await self._decide(key, item, binding, (), loud=loud)
@@ -94,14 +113,15 @@ class Scheduler:
 
     async def _decide(
         self, key: Key, item: Item, binding: ResourceBinding, estimates: Estimates, *, loud: bool
-    ) -> Requeue | None:
+    ) -> Unfit | None:
         outcome = self.placer.place(binding.spec, binding.status, estimates)
         if outcome is None:
             raise Retry("clusters are not known yet")
         for attempt in outcome.attempts:
             self._tell(item, binding.spec, "Warning", FAILED, f"failed to schedule {_shown(item)} {attempt}")
         if isinstance(outcome, Unfit):
-            return await self._refuse(key, item, binding, outcome)
+            await self._refuse(item, binding, outcome)
+            return outcome
         try:
             await self._place(key, item, binding, outcome, loud=loud)
         except (Forbidden, Invalid) as error:
@@ -109,7 +129,9 @@ class Scheduler:
             if _namespace_ends(error):
                 raise Terminal(str(error)) from error
             reason = "QuotaExceeded" if error.status_reason == "QuotaExceeded" else "SchedulerError"
-            return await self._refuse(key, item, binding, Unfit(reason, str(error)))
+            unfit = Unfit(reason, str(error))
+            await self._refuse(item, binding, unfit)
+            return unfit
         self.failures.pop(key, None)
         return None
 
@@ -141,7 +163,7 @@ class Scheduler:
         colon = ":" if key.namespace else ""
         self._tell(item, binding.spec, "Normal", SUCCEED, f"{_SUCCESS.message} Result{colon} {{{result}}}")
 
-    async def _refuse(self, key: Key, item: Item, binding: ResourceBinding, unfit: Unfit) -> Requeue | None:
+    async def _refuse(self, item: Item, binding: ResourceBinding, unfit: Unfit) -> None:
         written = item
         if unfit.reason == "NoClusterFit" and (unfit.clears or self.context.options.no_fit_clears):
             # what somebody wants is carried out; what is broken does not cost the last placement
@@ -153,7 +175,6 @@ class Scheduler:
             conditions = documents(with_condition(binding.status.conditions, said, now))
             await self._write_status(written, {"conditions": conditions})
             self._tell(item, binding.spec, "Warning", FAILED, unfit.told)
-        return None if unfit.reason == "NoClusterFit" else Requeue(self._pause_seconds(key, unfit.reason))
 
     def _pause_seconds(self, key: Key, reason: Reason) -> float:
         """Until the next attempt: with priorities what finds no room waits for long, without all wait alike."""

@@ -13,10 +13,10 @@ from hansa.kube.client import Client
 from hansa.runtime.cache import Cache
 from hansa.runtime.patience import Traffic
 from hansa.runtime.recorder import Recorder
-from hansa.schedule import Outcome
+from hansa.schedule import Fit
 
-Place = Callable[[BindingSpec, BindingStatus], Outcome | None]
-"""Decide where a binding goes; None while the clusters are not known."""
+Place = Callable[[BindingSpec, BindingStatus], Fit | None]
+"""Decide where a binding goes; None where the scheduler is to decide, later."""
 
 Interpret = Callable[[Question], Awaitable[Answer | None]]
 

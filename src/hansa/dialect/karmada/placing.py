@@ -12,7 +12,6 @@ from hansa.api import names
 from hansa.api.meta import Json
 from hansa.api.work import BindingSpec, BindingStatus
 from hansa.dialect.karmada.hub import Hub
-from hansa.schedule import Fit
 from hansa.schedule.needed import applied_placement, placement_changed
 
 
@@ -69,8 +68,7 @@ def _decide(hub: Hub, document: Json, status: BindingStatus) -> tuple[list[Json]
     if spec.workload_affinity_groups is not None:
         # these are decided one after the other
         return None
-    outcome = hub.place(spec, status)
-    if not isinstance(outcome, Fit) or outcome.affinity_name:
-        # the name of an affinity term belongs into status, which is the scheduler's
+    fit = hub.place(spec, status)
+    if fit is None:
         return None
-    return msgspec.to_builtins(list(outcome.targets)) or None, applied_placement(spec.placement)
+    return msgspec.to_builtins(list(fit.targets)) or None, applied_placement(spec.placement)
