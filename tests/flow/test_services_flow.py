@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 from collections.abc import AsyncGenerator
 
 import pytest
@@ -194,6 +195,31 @@ async def test_what_only_a_slow_member_exports_is_found(server_keys: Keys) -> No
         tap.held = False
         await asyncio.sleep(60)
         assert await exporters(federation, "member1") == ["member1"]
+
+
+async def test_a_member_without_the_services_families_says_so_and_holds_nobody_up(server_keys: Keys) -> None:
+    class OneFamily(Tap):
+        def before(self, server: str, method: str, path: str, body: bytes) -> Answer | None:
+            if (server, method) == ("member2", "POST") and path.endswith("/services"):
+                message = 'Service "derived-hello" is invalid: spec.ipFamilies[0]: not configured on this cluster'
+                said = f'{{"kind":"Status","reason":"Invalid","code":422,"message":{json.dumps(message)}}}'
+                return Answer(422, {}, said.encode())
+            return None
+
+    async with running(
+        server_keys, all_crds(), speaks_kubefed=False, serves_services=True, tap=OneFamily()
+    ) as federation:
+        await start(federation)
+        await exports(federation, "member1", "10.1.0.1")
+        found = await imported(federation, "member2")
+        assert found
+        ready = by_type(found)["Ready"]
+        assert (ready["status"], ready["reason"]) == ("False", "IPFamilyNotSupported")
+        assert "not configured on this cluster" in ready["message"]
+        exported = await federation.get("member1", scheme.SERVICE_EXPORTS, "hello", SPACE)
+        assert exported and "member2: " in by_type(exported)["Ready"]["message"]
+        other = await imported(federation, "member3")
+        assert other and by_type(other)["Ready"]["status"] == "True"
 
 
 async def test_a_cluster_that_leaves_is_drained_and_gives_its_imports_back(federation: Federation) -> None:

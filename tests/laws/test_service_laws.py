@@ -35,6 +35,7 @@ def offers(draw: st.DrawFn) -> Offer:
         traffic_distribution=draw(st.sampled_from([None, "PreferClose"])),
         ip_families=draw(families),
         labels=draw(st.dictionaries(st.sampled_from("ab"), st.sampled_from("xy"))),
+        annotations=draw(st.dictionaries(st.sampled_from("ab"), st.sampled_from("xy"), max_size=1)),
     )
 
 
@@ -93,12 +94,50 @@ def test_every_port_is_served_by_somebody_and_every_port_of_no_clash_is_there(fo
 @given(exports)
 def test_conflicts_are_told_exactly_when_exports_differ(found: list[Export]) -> None:
     result = merged(found)
-    reasons = {conflict.reason for conflict in result.conflicts}
-    differ = len({frozenset(export.offer.ports) for export in found}) > 1
-    assert ("PortConflict" in reasons) is differ
-    assert ("TypeConflict" in reasons) is (len({export.offer.type for export in found}) > 1)
-    assert ("LabelsConflict" in reasons) is (len({tuple(sorted(e.offer.labels.items())) for e in found}) > 1)
-    assert len(reasons) == len(result.conflicts)
+    offered, holds = [export.offer for export in found], result.offer
+    differ = {
+        "PortConflict": any(set(offer.ports) != set(offered[0].ports) for offer in offered),
+        "TypeConflict": any(offer.type != holds.type for offer in offered),
+        "SessionAffinityConflict": not holds.headless
+        and any(offer.session_affinity != holds.session_affinity for offer in offered),
+        "SessionAffinityConfigConflict": not holds.headless
+        and holds.session_affinity != "None"
+        and any(offer.session_affinity_config != holds.session_affinity_config for offer in offered),
+        "InternalTrafficPolicyConflict": any(
+            offer.internal_traffic_policy != holds.internal_traffic_policy for offer in offered
+        ),
+        "TrafficDistributionConflict": any(
+            offer.traffic_distribution != holds.traffic_distribution for offer in offered
+        ),
+        "LabelsConflict": any(offer.labels != holds.labels for offer in offered),
+        "AnnotationsConflict": any(offer.annotations != holds.annotations for offer in offered),
+        "IPFamilyConflict": any(set(holds.ip_families) - set(offer.ip_families) for offer in offered),
+    }
+    assert [conflict.reason for conflict in result.conflicts] == [reason for reason, so in differ.items() if so]
+
+
+@given(exports)
+def test_who_agrees_with_the_oldest_changes_nothing(found: list[Export]) -> None:
+    oldest = min(found, key=lambda export: export.age)
+    late = Export("c9", "2027-01-01T00:00:00Z", oldest.offer)
+    assert merged([*found, late]).offer == merged(found).offer
+    assert merged([oldest, late]).conflicts == ()
+
+
+@given(exports)
+def test_equal_ages_are_told_apart_by_names_of_clusters(found: list[Export]) -> None:
+    together = [replace(export, created="2026-01-01T00:00:00Z") for export in found]
+    first = min(together, key=lambda export: export.cluster).offer
+    offer = merged(together).offer
+    assert replace(offer, ports=first.ports, ip_families=first.ip_families) == first
+
+
+@given(exports)
+def test_families_are_shared_by_all_or_the_oldests(found: list[Export]) -> None:
+    oldest = min(found, key=lambda export: export.age).offer
+    families = merged(found).offer.ip_families
+    shared = [family for family in oldest.ip_families if all(family in e.offer.ip_families for e in found)]
+    assert list(families) == (shared or list(oldest.ip_families))
 
 
 @given(exports, exports, st.booleans())
