@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Mapping
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 from tests.support.rig import Rig
 
 from hansa.api import names, scheme
 from hansa.api.item import Item
-from hansa.api.meta import Json
+from hansa.api.meta import Json, Resource
 from hansa.api.routing import gateway_identity
 from hansa.base.certificates import make_request
+from hansa.base.names import execution_namespace
 from hansa.install import enrol, objects
 from hansa.kube.errors import Forbidden, NotFound
 from hansa.service.identity.decision import USAGES
 
+SUBJECT_ACCESS_REVIEWS = Resource("authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", False)
 CSRS = scheme.CERTIFICATE_SIGNING_REQUESTS
 
 
@@ -42,7 +48,7 @@ async def _install(rig: Rig) -> None:
         await rig.apply(obj)
 
 
-async def answered(rig: Rig, cluster: str) -> Json:
+async def answered(rig: Rig, cluster: str, request: bytes | None = None) -> Json:
     """Status of that cluster's request."""
     obj = {
         "apiVersion": CSRS.api_version,
@@ -50,7 +56,7 @@ async def answered(rig: Rig, cluster: str) -> Json:
         "metadata": {"generateName": rig.name("gateway")},
         "spec": {
             "signerName": names.GATEWAY_SIGNER,
-            "request": base64.b64encode(make_request()[1]).decode(),
+            "request": base64.b64encode(request or make_request()[1]).decode(),
             "usages": list(USAGES),
         },
     }
@@ -92,6 +98,60 @@ async def test_members_read_whom_gateways_believe_and_nothing_else(rig: Rig) -> 
     ):
         with pytest.raises(Forbidden):
             await rig.hub.raw("GET", path, headers=acting_as("member1"))
+
+
+async def test_a_member_cannot_get_the_certificate_of_another(rig: Rig) -> None:
+    await installed(rig)
+    wanted = x509.UniformResourceIdentifier(gateway_identity("member2"))
+    status = await answered(rig, "member1", _request_for(wanted))
+    (refused,) = [one for one in status["conditions"] if one["type"] in ("Denied", "Failed")]
+    assert refused["reason"] == "UnfitRequest" and "other names than" in refused["message"]
+    assert "certificate" not in status
+
+
+def _request_for(name: x509.GeneralName) -> bytes:
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    request = builder.add_extension(x509.SubjectAlternativeName([name]), critical=False)
+    return request.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()).public_bytes(Encoding.PEM)
+
+
+async def test_a_member_reads_nothing_of_another_and_passes_for_nobody(rig: Rig) -> None:
+    """What the others export is told to it in its own cluster; on the hub it sees none of it."""
+    await installed(rig)
+    other = execution_namespace("member2")
+    for path in (
+        *(r.path() for r in (scheme.SERVICE_EXPORTS, scheme.SERVICE_IMPORTS, scheme.ENDPOINT_SLICES, scheme.WORKS)),
+        scheme.WORKS.path(other),
+        scheme.LEASES.path(other, names.SERVICES_LEASE),
+        scheme.CLUSTERS.path(name="member2"),
+        scheme.SECRETS.path(names.HANSA_NAMESPACE, enrol.account_name("member2")),
+        scheme.SECRETS.path("karmada-cluster", "member2"),
+    ):
+        with pytest.raises(Forbidden):
+            await rig.hub.raw("GET", path, headers=acting_as("member1"))
+    await enrol.enrol(rig.hub, "member1", server="https://hub", authority=b"")
+
+    async def may_pass_for(kind: str, name: str) -> bool:
+        """Whether the account of member1 may impersonate them."""
+        asked: Json = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SubjectAccessReview",
+            "spec": {
+                "user": f"system:serviceaccount:{names.HANSA_NAMESPACE}:{enrol.account_name('member1')}",
+                "groups": ["system:serviceaccounts", "system:authenticated"],
+                "resourceAttributes": {"verb": "impersonate", "resource": kind, "name": name},
+            },
+        }
+        answer = await rig.hub.raw("POST", SUBJECT_ACCESS_REVIEWS.path(), body=json.dumps(asked).encode())
+        return json.loads(answer.body)["status"]["allowed"]
+
+    async def itself() -> None:
+        assert await may_pass_for("users", f"{names.MEMBER_USER_PREFIX}member1")
+
+    await rig.eventually(itself)
+    assert not await may_pass_for("users", f"{names.MEMBER_USER_PREFIX}member2")
+    assert not await may_pass_for("users", "admin")
+    assert not await may_pass_for("groups", "system:masters")
 
 
 async def test_an_identity_is_made_once_and_filled(rig: Rig) -> None:

@@ -392,6 +392,56 @@ async def test_more_endpoints_than_are_published(rig: Rig) -> None:
     await rig.eventually(capped)
 
 
+async def test_everything_that_may_be_wrong_at_once_says_why_and_disturbs_nothing_else(rig: Rig) -> None:
+    services = await flat(rig)
+    await services.run(FIRST)
+    await services.export(FIRST)
+    await services.is_imported(*rig.members)
+    await rig.annotate_cluster(SECOND, {names.POD_RANGES_ANNOTATION: "10.200.0.0/16"})
+    await rig.eventually(lambda: _has_slice(services, FIRST))
+    await services.told(FIRST, "Ready", "True", "Exported")
+    await rig.later(3)
+
+    async def whole() -> list[Json | None]:
+        found: list[Json | None] = [await rig.get(FIRST, scheme.SERVICE_EXPORTS, "hello", rig.namespace)]
+        for member in rig.members:
+            found += [await services.imported(member), await services.derived(member)]
+            found += await services.slices(member)
+        return found
+
+    before = await whole()
+    external = hello_service(rig.namespace, name="external", type="ExternalName", externalName="example.com")
+    del external["spec"]["selector"]
+    outside = hello_service(rig.namespace, name="outside", ports=HELLO_PORTS[:1])
+    del outside["spec"]["selector"]
+    wrong_label = {"exportedLabels": {"a": "not a label!"}}
+    await rig.apply(
+        external,
+        outside,
+        by_hand(rig.namespace, ["192.0.2.1"], "outside"),
+        hello_service(rig.namespace, name="labelled"),
+        hello_service(rig.namespace, name="headless", clusterIP="None"),
+        *(export(rig.namespace, name) for name in ("external", "outside", "headless", "nothing", "a" * 64)),
+        export(rig.namespace, "labelled", **wrong_label),
+        server=SECOND,
+    )
+    older = hello_service(rig.namespace, name="headless", ports=[{"name": "tcp", "port": 43}])
+    await rig.apply(older, export(rig.namespace, "headless"), server=THIRD)
+    for name, type_, status, reason in (
+        ("external", "Valid", "False", "InvalidServiceType"),
+        ("outside", "hansa.dev/EndpointsAccepted", "False", "OutsidePodRanges"),
+        ("labelled", "Valid", "False", "InvalidMetadata"),
+        ("nothing", "Valid", "False", "NoService"),
+        ("a" * 64, "Valid", "False", "NoService"),
+        ("headless", "Conflict", "True", "PortConflict,TypeConflict"),
+    ):
+        found = await services.told(SECOND, type_, status, reason, name)
+        assert found["message"], name
+    assert await whole() == before
+    for member in rig.members:
+        assert await services.addresses(member, SECOND, "outside") == []
+
+
 async def test_a_broken_export_disturbs_nobody(rig: Rig) -> None:
     services = Services(rig)
     await services.run(FIRST)

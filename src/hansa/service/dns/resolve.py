@@ -30,6 +30,8 @@ SUBSET_SECONDS = 5
 """How long a choice of them holds."""
 SRV_SUBSET = 500
 """Pods that one answer names at most: more do not fit in a message."""
+NAME_MAX = 253
+"""Characters of a whole name."""
 
 _ANY = b"\x07RFC8482\x00"
 """HINFO with the CPU "RFC8482" and no operating system."""
@@ -98,11 +100,16 @@ def _service(zone: Zone, service: Service, asked: DNSLabel, qtype: int, moment: 
 
 
 def _srv(zone: Zone, service: Service, asked: DNSLabel, wanted: tuple[str, str] | None, moment: int) -> Answer:
-    """`wanted`: name and protocol of the port; None for all, named or not. Equal records of two ports are one."""
+    """`wanted`: name and protocol of the port; None for all, named or not. Equal records of two ports are one.
+
+    A pod whose name would be too long has none, and is found by the service's name only.
+    """
     hosts = _choice(zone, service, SRV_SUBSET, moment)
     places: dict[tuple[Labels, int], tuple[str, ...]] = {}
     if service.headless:
         for host in hosts:
+            if not _fits(zone, service.labels_of(host)):
+                continue
             for number in _numbers(host.ports, wanted):
                 places[service.labels_of(host), number] = host.addresses
     else:
@@ -116,6 +123,10 @@ def _srv(zone: Zone, service: Service, asked: DNSLabel, wanted: tuple[str, str] 
         for data in (*_addresses(addresses, QTYPE.A), *_addresses(addresses, QTYPE.AAAA))
     ]
     return Answer(True, records, additional, changes=len(hosts) < len(service.hosts))
+
+
+def _fits(zone: Zone, name: Labels) -> bool:
+    return len(".".join((*name, *zone.domain))) <= NAME_MAX
 
 
 def _numbers(ports: Iterable[Port], wanted: tuple[str, str] | None) -> Iterator[int]:

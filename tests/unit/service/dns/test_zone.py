@@ -126,6 +126,16 @@ def test_addresses_of_srv_targets_come_along() -> None:
     ]
 
 
+def test_a_pod_whose_name_would_be_too_long_has_none_and_takes_nothing_from_the_others() -> None:
+    long = slice_of("db", "c" * 63, [endpoint("10.1.0.1", "h" * 63)], PG)
+    namespace, name = "n" * 63, "s" * 63
+    item = Item.of({**imported(name), "metadata": {"name": name, "namespace": namespace}})
+    service = service_of(item, [Item.of(long), Item.of(slice_of("db", "far", [endpoint("10.1.0.2", "h")], PG))], HERE)
+    assert data(ask(service, "A")) == ["10.1.0.1", "10.1.0.2"]
+    only = [f"0 100 5432 h.far.{name}.{namespace}.svc.clusterset.local."]
+    assert data(ask(service, "SRV")) == data(ask(service, "SRV", "_pg", "_tcp")) == only
+
+
 def test_each_port_is_found_only_where_it_is_exposed() -> None:
     service = headless(
         slice_of("db", "far", [endpoint("10.1.0.1", "db-0")], PG),
