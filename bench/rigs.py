@@ -60,6 +60,13 @@ class Plane:
         await _ready(self.health)
         return time.perf_counter() - begun
 
+    def pause(self) -> None:
+        """Neither hear nor do anything until `resume`."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
     def stop(self) -> None:
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)
