@@ -238,6 +238,50 @@ async def test_a_cluster_that_leaves_is_drained_and_gives_its_imports_back(feder
         assert await exporters(federation, member) == ["member2"]
 
 
+async def on_hub(federation: Federation) -> list[str]:
+    label = f"{names.MANAGED_BY_LABEL}={names.KARMADA_SLICE_MANAGER}"
+    page = await federation.hub.list(scheme.ENDPOINT_SLICES, SPACE, labels=label)
+    return sorted(endpoint["addresses"][0] for item in page.items for endpoint in item.json()["endpoints"])
+
+
+async def imports_on_hub(federation: Federation) -> None:
+    labels = {names.SKIP_AUTO_PROPAGATION_LABEL: "true"}
+    space: Json = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE, "labels": labels}}
+    imported: Json = {
+        "apiVersion": "multicluster.x-k8s.io/v1beta1",
+        "kind": "ServiceImport",
+        "metadata": metadata("hello", SPACE),
+        "spec": {"type": "ClusterSetIP", "ports": [{"name": "tcp", "port": 42}]},
+    }
+    await federation.apply(space, imported)
+    await federation.settle(12)
+
+
+async def test_slices_on_the_hub_outlive_a_restart_while_their_cluster_is_away(federation: Federation) -> None:
+    await start(federation)
+    await exports(federation, "member1", "10.1.0.1")
+    await exports(federation, "member2", "10.2.0.1")
+    await imports_on_hub(federation)
+    assert await on_hub(federation) == ["10.1.0.1", "10.2.0.1"]
+    federation.cut("member1")
+    await federation.restart()
+    await federation.settle(30)
+    await federation.apply(slice_("10.2.0.2"), server="member2")
+    await federation.settle(30)
+    assert await on_hub(federation) == ["10.1.0.1", "10.2.0.2"]
+
+
+async def test_what_was_exported_before_a_restart_leaves_the_hub(federation: Federation) -> None:
+    await start(federation)
+    await exports(federation, "member1", "10.1.0.1")
+    await imports_on_hub(federation)
+    await federation.plane.stop()
+    await federation.clients["member1"].delete(scheme.SERVICE_EXPORTS, "hello", SPACE)
+    await federation.restart()
+    await federation.settle(15)
+    assert await on_hub(federation) == []
+
+
 async def test_a_cluster_that_leaves_and_cannot_be_reached_holds_nobody_up(federation: Federation) -> None:
     await start(federation)
     await exports(federation, "member1", "10.1.0.1")

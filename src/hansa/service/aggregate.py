@@ -51,14 +51,15 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class Aggregator:
-    """`drains`: since when (monotonic) each cluster is being left. `publish` is told of each import to be looked at,
-    `decided` of each service whose record has changed."""
+    """`drains`: since when (monotonic) each cluster is being left. `on_hub`: clusters of whose endpoints the hub has
+    slices. `publish` is told of each import to be looked at, `decided` of each service whose record has changed."""
 
     hub: Hub
     places: Places
     views: Views
     records: Records
     silences: Silences
+    on_hub: Callable[[Key], frozenset[str]]
     publish: Callable[[Target], None]
     decided: Callable[[Key], None]
     drains: dict[Target, float] = field(default_factory=dict[Target, float])
@@ -66,9 +67,10 @@ class Aggregator:
     async def reconcile(self, key: Key) -> Requeue | None:
         old = self.records.get(key)
         found = self._look(key)
-        before = self._imported_from(key) | (old.clusters if old is not None else frozenset())
+        imported = self._imported_from(key)
+        before = imported | (old.clusters if old is not None else frozenset())
         gone = before - set(found.exports) - found.unknown
-        draining, wait = self._drain(key, gone, set(found.exports))
+        draining, wait = self._drain(key, gone, set(found.exports), imported)
         silent = frozenset(before & found.unknown)
         incumbent = Incumbent(old.merged.offer, old.merged.since) if old and old.merged else self._incumbent(key)
         merged = merge(found.exports.values(), incumbent, silent=bool(silent))
@@ -91,7 +93,7 @@ class Aggregator:
             for view in self.views:
                 if concerns(view, key):
                     self.publish(Target(view.name, key))
-        if merged is None and not found.invalid and not self.records.importers.get(key):
+        if merged is None and not found.invalid and not self.records.importers.get(key) and not imported:
             self.records.forget(key)
         return Requeue(wait) if wait is not None else None
 
@@ -133,7 +135,7 @@ class Aggregator:
         return {each: silence for each in clusters if (silence := self.silences.of(each)) is not None}
 
     def _imported_from(self, key: Key) -> frozenset[str]:
-        return frozenset[str]().union(*self.records.importers.get(key, {}).values())
+        return self.on_hub(key).union(*self.records.importers.get(key, {}).values())
 
     def _incumbent(self, key: Key) -> Incumbent | None:
         """What most members import; after a restart, they are what is remembered by."""
@@ -151,7 +153,9 @@ class Aggregator:
                 tally[text] += 1
         return found[min(tally, key=lambda text: (-tally[text], text))] if tally else None
 
-    def _drain(self, key: Key, gone: frozenset[str], exporting: set[str]) -> tuple[set[str], float | None]:
+    def _drain(
+        self, key: Key, gone: frozenset[str], exporting: set[str], imported: frozenset[str]
+    ) -> tuple[set[str], float | None]:
         """Who is being left, and how long until the first of them has been."""
         now = asyncio.get_running_loop().time()
         for cluster in exporting:
@@ -163,7 +167,7 @@ class Aggregator:
             if left > 0:
                 draining.add(cluster)
                 waits.append(left)
-            elif not self.records.importers_of(key, cluster):
+            elif cluster not in imported:
                 del self.drains[Target(cluster, key)]  # until then it is not left a second time
         return draining, min(waits, default=None)
 

@@ -18,7 +18,9 @@ from hansa.service.aggregate import Aggregator, Target
 from hansa.service.definitions import DefinitionKeeper
 from hansa.service.hub import Hub, Part
 from hansa.service.importer import Importer
-from hansa.service.karmada.controllers import import_controller, native_controller
+from hansa.service.karmada.controllers import import_controller, ingress_controller, native_controller
+from hansa.service.karmada.imports import service_of, sources_on_hub
+from hansa.service.karmada.ingress import ingresses_of
 from hansa.service.membership import Membership
 from hansa.service.peers import PeerWriter
 from hansa.service.places import Places, concerns_peers, concerns_services
@@ -43,12 +45,22 @@ def controllers(hub: Hub, *, native_names: bool = True, stale_after_seconds: flo
     silences = Silences(hub, places, views, stale_after_seconds)
     policies = hub.cache.informer(scheme.SERVICE_ROUTING_POLICIES)
     targets: Queue[Target] = Queue("service-publish", group=lambda target: target.cluster, group_limit=PER_CLUSTER)
-    hub_imports = import_controller(hub, records)
-    aggregator = Aggregator(hub, places, views, records, silences, targets.add, hub_imports.queue.add)
+    hub_imports, ingresses = import_controller(hub, records), ingress_controller(hub, places, records)
+
+    def decided(key: Key) -> None:
+        hub_imports.queue.add(key)
+        for item in ingresses_of(hub, key):
+            ingresses.queue.add(item.key)
+
+    def on_hub(key: Key) -> frozenset[str]:
+        return sources_on_hub(hub, key)
+
+    aggregator = Aggregator(hub, places, views, records, silences, on_hub, targets.add, decided)
     publisher = Publisher(hub, places, views, records, Importer(hub.clock), targets.add)
     imports = hub.cache.informer(scheme.SERVICE_IMPORTS)
     needs = (places.clusters, policies, imports)
-    decides = (*needs, silences.leases)
+    hub_slices = hub.cache.informer(scheme.ENDPOINT_SLICES)
+    decides = (*needs, silences.leases, hub_slices)
     keeper = Controller("service-definitions", DefinitionKeeper(hub, places, views), workers=8, needs=needs)
     aggregate = Controller("service-aggregate", aggregator, workers=AGGREGATE_WORKERS, needs=decides)
     publish = Controller("service-publish", publisher, workers=PUBLISH_WORKERS, queue=targets, needs=needs)
@@ -85,6 +97,10 @@ def controllers(hub: Hub, *, native_names: bool = True, stale_after_seconds: flo
     def hub_import_changed(change: Change) -> None:
         triggers.publish(change.item.key)
 
+    def hub_slice_changed(change: Change) -> None:
+        if (change.old is None or change.new is None) and (key := service_of(change.item)) is not None:
+            aggregate.queue.add(key, low=change.initial)
+
     def policy_changed(change: Change) -> None:
         aggregate.queue.add(change.item.key)
         verdicts.queue.add(change.item.key)
@@ -107,11 +123,12 @@ def controllers(hub: Hub, *, native_names: bool = True, stale_after_seconds: flo
     places.clusters.subscribe(cluster_changed)
     policies.subscribe(policy_changed)
     imports.subscribe(hub_import_changed)
+    hub_slices.subscribe(hub_slice_changed)
     views.on_opened(opened)
     views.on_closed(triggers.lost)
     silences.leases.subscribe(lease_changed)
     native = [native_controller(hub, places, views, silences)] if native_names else []
-    return [views, silences, keeper, membership, aggregate, publish, peers, verdicts, hub_imports, *native]
+    return [views, silences, keeper, membership, aggregate, publish, peers, verdicts, hub_imports, ingresses, *native]
 
 
 class Triggers:

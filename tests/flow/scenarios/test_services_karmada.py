@@ -62,6 +62,67 @@ async def by_policies(rig: Rig, version: str) -> Services:
     return services
 
 
+async def test_definitions_by_a_policy_find_those_that_are_there_and_are_used(rig: Rig) -> None:
+    """Karmada's guide begins so. Members keep the definitions when the policy goes, and so what was made by them."""
+    await Services(rig).served()
+    definitions = [scheme.SERVICE_EXPORTS, scheme.SERVICE_IMPORTS]
+    named = [f"{each.plural}.{each.group}" for each in definitions]
+    name = rig.name("mcs-crds")
+    document: Json = {
+        "apiVersion": "policy.karmada.io/v1alpha1",
+        "kind": "ClusterPropagationPolicy",
+        "metadata": {"name": name},
+        "spec": {
+            "resourceSelectors": [
+                {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "name": each}
+                for each in named
+            ],
+            "placement": {"clusterAffinity": {"clusterNames": list(rig.members)}},
+            "conflictResolution": "Overwrite",
+        },
+    }
+    await rig.apply(document)
+
+    async def propagated() -> None:
+        for each in named:
+            binding = f"{each}-customresourcedefinition"
+            found = await rig.get("hub", scheme.CLUSTER_RESOURCE_BINDINGS, binding)
+            assert found and by_type(found)["FullyApplied"]["status"] == "True", found
+            for member in rig.members:
+                there = await rig.get(member, scheme.CRDS, each)
+                assert there and there["metadata"]["labels"][names.MANAGED_LABEL] == "true"
+
+    await rig.eventually(propagated, 120)
+    services = await by_policies(rig, "v1alpha1")
+
+    async def used() -> None:
+        pods = await services.pods(FIRST)
+        assert pods and await endpoints(rig, SECOND, DERIVED) == pods
+        assert await services.imported(THIRD) is None
+
+    await rig.eventually(used, 120)
+    await services.told(FIRST, "Ready", "True", "Exported")
+    await rig.delete(scheme.CLUSTER_PROPAGATION_POLICIES, name)
+    await rig.holds(used, 5)
+
+
+async def test_who_exports_no_more_has_no_slices_on_the_hub(rig: Rig) -> None:
+    services = await by_policies(rig, "v1beta1")
+    await rig.eventually(lambda: _reached(rig, services))
+    await rig.delete(scheme.SERVICE_EXPORTS, "hello", rig.namespace)
+
+    async def gone() -> None:
+        assert not await endpoints(rig, "hub", DERIVED)
+        assert not await endpoints(rig, SECOND, DERIVED)
+
+    await rig.eventually(gone)
+
+
+async def _reached(rig: Rig, services: Services) -> None:
+    pods = await services.pods(FIRST)
+    assert pods and await endpoints(rig, SECOND, DERIVED) == pods
+
+
 @pytest.mark.parametrize("version", ["v1alpha1", "v1beta1"])
 async def test_an_import_is_propagated_with_its_service_and_slices(rig: Rig, version: str) -> None:
     services = await by_policies(rig, version)
@@ -283,3 +344,76 @@ async def test_ingresses_that_no_server_would_take(rig: Rig, spec: Json, fault: 
     assert fault in refused.value.message
     good = {"defaultBackend": {"service": {"name": "web", "port": {"name": "http"}}}}
     await rig.hub.create(scheme.MULTI_CLUSTER_INGRESSES, {**ingress, "spec": good})
+
+
+def ingress(rig: Rig, *backends: str) -> Json:
+    paths = [
+        {"pathType": "Prefix", "path": f"/{name}", "backend": {"service": {"name": name, "port": {"number": 42}}}}
+        for name in backends
+    ]
+    return {
+        "apiVersion": "networking.karmada.io/v1alpha1",
+        "kind": "MultiClusterIngress",
+        "metadata": metadata("web", rig.namespace),
+        "spec": {"rules": [{"host": "web.example.com", "http": {"paths": paths}}]},
+    }
+
+
+async def test_an_ingress_says_where_its_backends_are_and_their_endpoints_are_on_the_hub(rig: Rig) -> None:
+    services = Services(rig)
+    await services.served()
+    for member in (FIRST, SECOND):
+        await services.run(member)
+        await services.export(member)
+    await rig.apply(ingress(rig, "hello", "nowhere"))
+
+    async def located(*clusters: str) -> None:
+        found = await rig.get("hub", scheme.MULTI_CLUSTER_INGRESSES, "web", rig.namespace)
+        assert found and found["status"]["serviceLocations"] == [{"name": "hello", "clusters": list(clusters)}]
+        pods = [pod for cluster in clusters for pod in await services.pods(cluster)]
+        assert len(pods) == len(clusters) and await endpoints(rig, "hub", DERIVED) == sorted(pods)
+
+    await rig.eventually(lambda: located(FIRST, SECOND))
+    assert await rig.get("hub", scheme.SERVICES, "derived-hello", rig.namespace) is None
+    load_balancer = {"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.9"}]}}}
+    await rig.hub.patch(scheme.MULTI_CLUSTER_INGRESSES, "web", rig.namespace, load_balancer, subresource="status")
+    actions = {"status": {"remedyActions": ["TrafficControl"]}}
+    await rig.hub.patch(scheme.CLUSTERS, SECOND, None, actions, subresource="status")
+
+    async def blocked(*clusters: str) -> None:
+        found = await rig.get("hub", scheme.MULTI_CLUSTER_INGRESSES, "web", rig.namespace)
+        assert found and found["status"].get("trafficBlockClusters", []) == list(clusters)
+        assert found["status"]["loadBalancer"] == load_balancer["status"]["loadBalancer"]
+
+    await rig.eventually(lambda: blocked(SECOND))
+    await rig.hub.patch(scheme.CLUSTERS, SECOND, None, {"status": {"remedyActions": None}}, subresource="status")
+    await rig.eventually(blocked)
+    await services.unexport(SECOND)
+    await rig.eventually(lambda: located(FIRST))
+    await services.unexport(FIRST)
+
+    async def nowhere() -> None:
+        found = await rig.get("hub", scheme.MULTI_CLUSTER_INGRESSES, "web", rig.namespace)
+        assert found and found["status"]["serviceLocations"] == []
+        assert not await endpoints(rig, "hub", DERIVED)
+
+    await rig.eventually(nowhere)
+
+
+async def test_without_the_ingress_its_backends_leave_the_hub(rig: Rig) -> None:
+    services = Services(rig)
+    await services.run(FIRST)
+    await services.export(FIRST)
+    await rig.apply(ingress(rig, "hello"))
+
+    async def there(wanted: bool) -> None:
+        assert bool(await endpoints(rig, "hub", DERIVED)) is wanted
+
+    await rig.eventually(lambda: there(True))
+    await rig.apply(ingress(rig, "other"))
+    await rig.eventually(lambda: there(False))
+    await rig.apply(ingress(rig, "hello"))
+    await rig.eventually(lambda: there(True))
+    await rig.delete(scheme.MULTI_CLUSTER_INGRESSES, "web", rig.namespace)
+    await rig.eventually(lambda: there(False))
+    assert await services.imported(SECOND) is not None

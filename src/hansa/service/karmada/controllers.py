@@ -10,7 +10,8 @@ from hansa.runtime.controller import Controller
 from hansa.runtime.fleet import Member
 from hansa.runtime.informer import Change
 from hansa.service.hub import Hub
-from hansa.service.karmada.imports import HubImports, derived, index_slices
+from hansa.service.karmada.imports import HubImports, derived, index_slices, service_of
+from hansa.service.karmada.ingress import IngressKeeper, backends, index_ingresses, is_blocked
 from hansa.service.karmada.service import CrossClusterServices
 from hansa.service.places import Places
 from hansa.service.records import Records
@@ -19,15 +20,21 @@ from hansa.service.views import View, Views
 
 
 def import_controller(hub: Hub, records: Records) -> Controller[Key]:
-    """For ServiceImports on the hub. Whoever decides on a service adds its key."""
+    """For ServiceImports and backends on the hub. Whoever decides on a service adds its key."""
     cache = hub.cache
     index_slices(hub)
-    imports, services, slices = (
-        cache.informer(resource) for resource in (scheme.SERVICE_IMPORTS, scheme.SERVICES, scheme.ENDPOINT_SLICES)
+    index_ingresses(hub)
+    needs = tuple(
+        cache.informer(resource)
+        for resource in (
+            scheme.SERVICE_IMPORTS,
+            scheme.SERVICES,
+            scheme.ENDPOINT_SLICES,
+            scheme.MULTI_CLUSTER_INGRESSES,
+        )
     )
-    controller = Controller(
-        "service-hub-import", HubImports(hub, records), workers=4, needs=(imports, services, slices)
-    )
+    imports, services, slices, ingresses = needs
+    controller = Controller("service-hub-import", HubImports(hub, records), workers=4, needs=needs)
 
     def import_changed(change: Change) -> None:
         controller.queue.add(change.item.key, low=change.initial)
@@ -38,14 +45,35 @@ def import_controller(hub: Hub, records: Records) -> Controller[Key]:
             controller.queue.add(Key(change.item.meta.namespace, name), low=change.initial)
 
     def slice_changed(change: Change) -> None:
-        item = change.item
-        if item.labels.get(names.MANAGED_BY_LABEL) == names.KARMADA_SLICE_MANAGER:
-            name = item.labels.get(names.SERVICE_LABEL, "").removeprefix(derived(""))
-            controller.queue.add(Key(item.meta.namespace, name), low=change.initial)
+        if (key := service_of(change.item)) is not None:
+            controller.queue.add(key, low=change.initial)
 
+    def ingress_changed(change: Change) -> None:
+        for item in (change.old, change.new):
+            for key in backends(item) if item is not None else ():
+                controller.queue.add(key, low=change.initial)
+
+    ingresses.subscribe(ingress_changed)
     imports.subscribe(import_changed)
     services.subscribe(derived_changed)
     slices.subscribe(slice_changed)
+    return controller
+
+
+def ingress_controller(hub: Hub, places: Places, records: Records) -> Controller[Key]:
+    """For MultiClusterIngresses. Whoever decides on a service adds the keys of those with it as a backend."""
+    ingresses = hub.cache.informer(scheme.MULTI_CLUSTER_INGRESSES)
+    needs = (ingresses, places.clusters)
+    controller = Controller("service-ingress", IngressKeeper(hub, places, records), workers=2, needs=needs)
+
+    def cluster_changed(change: Change) -> None:
+        old, new = change.old, change.new
+        if old is not None and new is not None and is_blocked(old) != is_blocked(new):
+            for item in ingresses.store:
+                controller.queue.add(item.key, low=True)
+
+    ingresses.subscribe(lambda change: controller.queue.add(change.item.key, low=change.initial))
+    places.clusters.subscribe(cluster_changed)
     return controller
 
 

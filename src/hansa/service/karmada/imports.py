@@ -1,6 +1,7 @@
 """On the hub, beside a ServiceImport: the Service `derived-<name>` and the exporters' EndpointSlices.
 
-The import's policy takes them along (`propagateDeps`), so that in members they are what Karmada's users know.
+The import's policy takes them along (`propagateDeps`), so that in members they are what Karmada's users know. Backends
+of a MultiClusterIngress have the slices alone.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from hansa.combine.source import SourceSlice
 from hansa.kube.errors import ApiError
 from hansa.runtime.controller import Requeue, Retry
 from hansa.service.hub import Hub
+from hansa.service.karmada.ingress import ingresses_of
 from hansa.service.records import Records
 from hansa.service.write import create, delete, differing
 
@@ -42,18 +44,32 @@ def _by_service(item: Item) -> tuple[str, ...]:
     return (str(Key(item.meta.namespace, item.labels.get(names.SERVICE_LABEL, ""))),)
 
 
+def sources_on_hub(hub: Hub, key: Key) -> frozenset[str]:
+    """Clusters of whose endpoints there are slices."""
+    store = hub.cache.informer(scheme.ENDPOINT_SLICES).store
+    found = store.by(BY_SERVICE, str(Key(key.namespace, derived(key.name))))
+    return frozenset(item.labels.get(names.SOURCE_CLUSTER_LABEL, "") for item in found)
+
+
+def service_of(slice_: Item) -> Key | None:
+    """Of a slice that is made here."""
+    if slice_.labels.get(names.MANAGED_BY_LABEL) != names.KARMADA_SLICE_MANAGER:
+        return None
+    return Key(slice_.meta.namespace, slice_.labels.get(names.SERVICE_LABEL, "").removeprefix(derived("")))
+
+
 @dataclass(frozen=True, slots=True)
 class HubImports:
-    """Keys are those of ServiceImports on the hub."""
+    """Keys are those of services: of ServiceImports on the hub, or of backends there."""
 
     hub: Hub
     records: Records
 
     async def reconcile(self, key: Key) -> Requeue | None:
         item = self.hub.cache.informer(scheme.SERVICE_IMPORTS).store.get(key)
-        wanted = item is not None and not item.deleting and item.as_(ServiceImport).spec.type == "ClusterSetIP"
-        if item is None or not wanted:
-            await self._remove(key)
+        if item is None or item.deleting or item.as_(ServiceImport).spec.type != "ClusterSetIP":
+            await self._remove_service(key)
+            await (self._slices(key) if ingresses_of(self.hub, key) else self._remove_slices(key))
             return None
         try:
             changed = await self._service(key, item)
@@ -129,9 +145,11 @@ class HubImports:
             patch["metadata"] = {"resourceVersion": live.meta.resource_version}
             await self.hub.client.patch(scheme.ENDPOINT_SLICES, live.meta.name, live.meta.namespace, patch)
 
-    async def _remove(self, key: Key) -> None:
+    async def _remove_slices(self, key: Key) -> None:
         for live in self._live(key):
             await delete(self.hub.client, scheme.ENDPOINT_SLICES, live)
+
+    async def _remove_service(self, key: Key) -> None:
         item = self.hub.cache.informer(scheme.SERVICES).store.get(Key(key.namespace, derived(key.name)))
         if item is not None and not item.deleting and item.labels.get(names.IMPORT_NAME_LABEL) == key.name:
             await delete(self.hub.client, scheme.SERVICES, item)
