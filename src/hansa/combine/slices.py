@@ -100,7 +100,32 @@ def wanted_slices(
             ]
         elif active and way.by_gateway:
             found += _by_gateway(key, importer, each, listen, single=single)
+    return _hinted(found, importer.cluster) if offer.traffic_distribution and not offer.headless else found
+
+
+def _hinted(slices: Sequence[Json], importer: str) -> list[Json]:
+    """With zone hints, so that what is close is preferred: kube-proxy goes by them only when every endpoint has one.
+
+    What is in no zone that is known gets its cluster's name for one: it is closest to nobody. None get hints when own
+    endpoints are in no zone: then nodes are not either.
+    """
+    found: list[Json] = []
+    for document in slices:
+        source = document["metadata"]["labels"][names.SOURCE_CLUSTER_LABEL]
+        endpoints: list[Json] = []
+        for endpoint in document["endpoints"]:
+            zones = (endpoint.get("hints") or {}).get("forZones")
+            zone = endpoint.get("zone") or ("" if source == importer else source)
+            if not zones and not zone:
+                return [_without_hints(each) for each in slices]
+            endpoints.append({**endpoint, "hints": {"forZones": zones or [{"name": zone}]}})
+        found.append({**document, "endpoints": endpoints})
     return found
+
+
+def _without_hints(document: Json) -> Json:
+    endpoints = [{f: v for f, v in endpoint.items() if f != "hints"} for endpoint in document["endpoints"]]
+    return {**document, "endpoints": endpoints}
 
 
 def drained(item: Item) -> Json:

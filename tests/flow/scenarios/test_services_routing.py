@@ -172,6 +172,48 @@ async def test_proxy_always_takes_the_gateway_and_direct_never_between_clusters_
     await rig.eventually(direct)
 
 
+async def test_what_is_close_is_preferred_in_whichever_cluster_it_is(rig: Rig) -> None:
+    services = Services(rig)
+    service = hello_service(rig.namespace, trafficDistribution="PreferClose")
+    del service["spec"]["selector"]
+    await services.served()
+    for member, zones in ((FIRST, ("a", "b")), (SECOND, ("b", ""))):
+        await rig.annotate_cluster(member, {names.NETWORK_ANNOTATION: "flat"})
+        endpoints = [
+            {"addresses": [f"10.200.{member[-1]}.{n}"], "conditions": {"ready": True}}
+            | ({"zone": zone} if zone else {})
+            for n, zone in enumerate(zones)
+        ]
+        slice_: Json = {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": metadata("hello-by-hand", rig.namespace, {names.SERVICE_LABEL: "hello"}),
+            "addressType": "IPv4",
+            "endpoints": endpoints,
+            "ports": [{"name": "tcp", "port": 42, "protocol": "TCP"}],
+        }
+        await rig.apply(service, slice_, server=member)
+        await services.export(member)
+
+    async def hinted() -> None:
+        found = {
+            endpoint["addresses"][0]: [zone["name"] for zone in endpoint["hints"]["forZones"]]
+            for slice_ in await services.slices(FIRST)
+            for endpoint in slice_["endpoints"]
+        }
+        assert found == {"10.200.1.0": ["a"], "10.200.1.1": ["b"], "10.200.2.0": ["b"], "10.200.2.1": [SECOND]}
+
+    await rig.eventually(hinted)
+    for member in (FIRST, SECOND):
+        await rig.patch(scheme.SERVICES, "hello", {"spec": {"trafficDistribution": None}}, rig.namespace, server=member)
+
+    async def plain() -> None:
+        found = await services.slices(FIRST)
+        assert found and not any("hints" in endpoint for slice_ in found for endpoint in slice_["endpoints"])
+
+    await rig.eventually(plain)
+
+
 async def test_only_consumers_import(rig: Rig) -> None:
     services = Services(rig)
     await rig.apply(policy(rig, consumerClusters=[SECOND]))

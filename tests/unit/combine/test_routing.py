@@ -148,6 +148,61 @@ def test_slices_without_endpoints_are_not_published():
     assert wanted_slices(Key("shop", "web"), NO_GATEWAY, OFFER, [serves(FLAT, 0)], sources, NOTHING, {}) == []
 
 
+CLOSE = Offer(ports=OFFER.ports, traffic_distribution="PreferClose")
+
+
+def hints(offer: Offer, own: tuple[dict, ...], *others: dict) -> list[list[str]]:
+    """Zones of each endpoint's hints, own ones first."""
+    ports = ({"name": "http", "port": 8080, "protocol": "TCP"},)
+    sources = {
+        place.cluster: Source((SourceSlice("web-1", "IPv4", endpoints, ports),), 1)
+        for place, endpoints in ((NO_GATEWAY, own), (FLAT, others))
+    }
+    exporters = [serves(NO_GATEWAY), serves(FLAT)]
+    found = wanted_slices(Key("shop", "web"), NO_GATEWAY, offer, exporters, sources, NOTHING, {})
+    return [
+        [zone["name"] for zone in (endpoint.get("hints") or {}).get("forZones", ())]
+        for slice_ in found
+        for endpoint in slice_["endpoints"]
+    ]
+
+
+def pod(zone: str = "", *hinted: str) -> dict:
+    endpoint: dict = {"addresses": ["10.0.0.1"], "conditions": {"ready": True}}
+    endpoint |= {"zone": zone} if zone else {}
+    return endpoint | ({"hints": {"forZones": [{"name": name} for name in hinted]}} if hinted else {})
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "zones"),
+    [
+        # the cluster's own slice controller may know better
+        ((pod("a", "a", "b"), pod("b")), (pod("a"), pod("c", "x")), [["a", "b"], ["b"], ["a"], ["c"]]),
+        # without a zone, others are close to nobody
+        ((pod("a"),), (pod(),), [["a"], ["flat"]]),
+        # all or none
+        ((pod("a", "a"), pod()), (pod("a"),), [[], [], []]),
+        ((), (pod("a"), pod()), [["a"], ["flat"]]),
+    ],
+)
+def test_zone_hints_are_on_all_endpoints_or_on_none(own, others, zones):
+    assert hints(CLOSE, own, *others) == zones
+
+
+def test_without_traffic_distribution_the_clusters_own_hints_stay_its_own():
+    assert hints(OFFER, (pod("a", "a"),), pod("a", "a")) == [["a"], []]
+
+
+def test_a_gateway_is_close_to_nobody():
+    gateway = Place("here", network="flat", gateways=("10.9.9.9",))
+    ports = ({"name": "http", "port": 8080, "protocol": "TCP"},)
+    sources = {name: Source((SourceSlice("web-1", "IPv4", (pod("a"),), ports),), 1) for name in ("here", "far")}
+    policy = ServiceRoutingPolicySpec(mode="direct")
+    exporters = [serves(gateway), serves(FAR)]
+    found = wanted_slices(Key("shop", "web"), gateway, CLOSE, exporters, sources, policy, {"http": 20000})
+    assert [slice_["endpoints"][0]["hints"]["forZones"][0]["name"] for slice_ in found] == ["a", "far"]
+
+
 def test_gateways_of_both_families_get_a_slice_each():
     importer = Place("here", "north", "a", ("192.0.2.1", "192.0.2.2", "2001:db8::1"))
     found = wanted_slices(
