@@ -180,6 +180,25 @@ async def test_a_gateway_always_has_a_certificate(federation: Federation, tmp_pa
     task.cancel()
 
 
+async def test_a_certificate_outlives_an_outage_that_begins_when_it_is_due(
+    federation: Federation, tmp_path: Path
+) -> None:
+    """Eight hours are left at the least."""
+    used: list[Identity] = []
+    hub, member = as_member(federation, "member1"), federation.clients["member1"]
+    task = asyncio.create_task(Keeper(hub, member, tmp_path, federation.clock, used.append).run())
+    await asyncio.sleep(16 * 3600 - 60)
+    (first,) = used
+    hub.transport.cut = True  # type: ignore[attr-defined]
+    await asyncio.sleep(8 * 3600)
+    assert used == [first]
+    assert expires_at(first.pair.certificate) > federation.clock.now()
+    hub.transport.cut = False  # type: ignore[attr-defined]
+    await asyncio.sleep(2 * 60)
+    assert len(used) == 2
+    task.cancel()
+
+
 async def test_a_request_that_nobody_answers_is_waited_for_and_not_made_again(
     federation: Federation, tmp_path: Path
 ) -> None:

@@ -5,9 +5,17 @@ import pytest
 
 def pytest_addoption(parser):
     parser.addoption("--kills", type=int, default=3, help="how often a federation is killed under load")
+    parser.addoption(
+        "--outage-seconds", type=float, default=5.0, help="how long hub and members are away from gateways"
+    )
     parser.addoption("--seed", type=int, default=None, help="seed of the random moments; default: a fresh one")
 
 
 @pytest.fixture
 def kills(request):
     return request.config.getoption("--kills")
+
+
+@pytest.fixture
+def outage_seconds(request):
+    return request.config.getoption("--outage-seconds")

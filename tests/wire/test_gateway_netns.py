@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from tests.support.lab.cluster import LISTEN, Hub, Lab, a_hub, to
+from tests.support.lab.cluster import LISTEN, NAMESPACE, SERVICE, VIRTUAL, Hub, Lab, a_hub, to
 from tests.support.lab.load import Load, Pod, Span
+from tests.support.lab.names import NameServer, Resolver
 from tests.support.lab.net import GATEWAY, POD, Net, a_net, why_not
 
 from hansa.service.gateway.settings import Settings
@@ -23,6 +24,7 @@ from hansa.service.gateway.settings import Settings
 WHY_NOT = why_not()
 pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
 PODS = (POD, 8080)
+NAME = f"{SERVICE}.{NAMESPACE}.svc.clusterset.local"
 REGIONS = {"a": "r1", "b": "r1", "c": "r2"}
 
 
@@ -47,6 +49,28 @@ class World:
         pid = served.gateway.envoy_pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
+
+    def cut(self, cut: bool = True) -> None:
+        """Take all API servers away, or give them back."""
+        self.hub.cut(cut)
+        for lab in self.labs.values():
+            lab.cut(cut)
+
+    @asynccontextmanager
+    async def names(self, cluster: str) -> AsyncGenerator[tuple[NameServer, Resolver], None]:
+        """A name server of a cluster, asked all the time."""
+        lab = self.labs[cluster]
+        server = NameServer(lab.client(), lab.directory.with_name(f"{lab.directory.name}.zone"))
+        resolver = Resolver(NAME, [])
+        await server.start()
+        resolver.ports = [server.port]
+        await resolver.start()
+        try:
+            await resolver.answered()
+            yield server, resolver
+        finally:
+            await resolver.stop()
+            await server.stop()
 
     async def everybody_reaches(self, clusters: str) -> None:
         for lab in self.labs.values():
@@ -86,6 +110,10 @@ async def world(tmp_path: Path) -> AsyncGenerator[World, None]:
 def tell(what: str, span: Span) -> Span:
     print(f"{what}: {span}")
     return span
+
+
+def tell_names(what: str, resolver: Resolver) -> None:
+    print(f"names {what}: {len(resolver.answers)} questions, {resolver.failed} without an answer")
 
 
 async def test_clusters_with_the_same_pod_addresses_reach_each_other(world: World) -> None:
@@ -150,27 +178,33 @@ async def test_two_clusters_lose_each_other_while_the_third_reaches_both(world: 
     assert Span(from_b.results).failed == Span(from_c.results).failed == 0
 
 
-async def test_hub_and_member_are_away(world: World) -> None:
-    """Nothing is lost, and clusters still watch over each other."""
+@pytest.mark.timeout(7200)
+async def test_hub_and_members_are_away(world: World, outage_seconds: float) -> None:
+    """Nothing is lost, clusters still watch over each other, and names still resolve. `--outage-seconds` says how long
+    nothing else happens."""
     await world.labs["a"].pods()
     load = await world.load("a")
     await load.until("b")
-    world.hub.cut()
-    for lab in world.labs.values():
-        lab.cut()
-    assert tell("without any API server", await load.some(250)).failed == 0
-    world.kill_gateway("b")
-    assert tell("gateway of b killed without any API server", await load.until("c")).failed <= 2
-    assert tell("gateway of b back without any API server", await load.until("b")).failed == 0
-    await world.labs["a"].stop_gateway()
-    await world.labs["a"].start_gateway()
-    await load.until("b")
-    assert tell("after a restart without any API server", await load.some()).failed == 0
-    world.hub.cut(False)
-    for lab in world.labs.values():
-        lab.cut(False)
-    await world.labs["a"].pods(PODS)
-    assert tell("with them again", await load.until("a")).failed == 0
+    async with world.names("a") as (server, resolver):
+        world.cut()
+        for lab in world.labs.values():
+            assert lab.certificate_seconds() > outage_seconds, "certificates do not outlive the outage"
+        assert tell(f"{outage_seconds:g} s without any API server", await load.during(outage_seconds)).failed == 0
+        world.kill_gateway("b")
+        assert tell("gateway of b killed without any API server", await load.until("c")).failed <= 2
+        assert tell("gateway of b back without any API server", await load.until("b")).failed == 0
+        tell_names("meanwhile", resolver)
+        assert (resolver.failed, set(resolver.answers)) == (0, {(VIRTUAL,)})
+        await world.labs["a"].stop_gateway()
+        await world.labs["a"].start_gateway()
+        await load.until("b")
+        assert tell("after a restart without any API server", await load.some()).failed == 0
+        await server.stop()
+        await server.start()
+        await resolver.answered()
+        world.cut(False)
+        await world.labs["a"].pods(PODS)
+        assert tell("with them again", await load.until("a")).failed == 0
 
 
 async def test_gateways_are_rolled_under_load(world: World) -> None:

@@ -19,6 +19,7 @@ from hansa.api.routing import Backend, Peer, Peers, Route, RoutePort
 from hansa.apiserver.embedded import Embedded, start_embedded
 from hansa.apiserver.message import UserInfo
 from hansa.app.gateway import MemberGateway
+from hansa.base.certificates import expires_at
 from hansa.install import enrol
 from hansa.kube.client import Client
 from hansa.kube.errors import NotFound
@@ -33,6 +34,8 @@ from hansa.service.identity import signer
 
 NAMESPACE, SERVICE, PORT = "shop", "web", "http"
 LISTEN = 20000
+VIRTUAL = "10.96.0.80"
+"""What the service's name resolves to."""
 READY_SECONDS = 30.0
 LEAVE_SECONDS, FINISH_SECONDS = 0.5, 10.0
 
@@ -56,10 +59,11 @@ class Hub:
 
     server: Embedded
     wires: list[Wire] = field(default_factory=list[Wire])
+    is_cut: bool = False
 
     def as_member(self, name: str) -> Client:
         user = UserInfo(f"{names.MEMBER_USER_PREFIX}{name}", (names.MEMBERS_GROUP, "system:authenticated"))
-        self.wires.append(Wire("hub", self.server, user=user))
+        self.wires.append(Wire("hub", self.server, user=user, cut=self.is_cut))
         return Client(self.wires[-1], qps=0)
 
     @property
@@ -67,6 +71,7 @@ class Hub:
         return Client(Wire("hub", self.server), qps=0)
 
     def cut(self, cut: bool = True) -> None:
+        self.is_cut = cut
         for wire in self.wires:
             wire.cut = cut
 
@@ -109,7 +114,8 @@ class Lab:
     hub: Hub
     prefix: Sequence[str] = ()
     server: Embedded | None = None
-    wire: Wire | None = None
+    wires: list[Wire] = field(default_factory=list[Wire])
+    is_cut: bool = False
     served: MemberGateway | None = None
     task: asyncio.Task[None] | None = None
 
@@ -130,11 +136,14 @@ class Lab:
             await self.api.create(scheme.NAMESPACES, a_namespace(namespace))
         await self.start_gateway()
 
-    async def start_gateway(self) -> None:
+    def client(self) -> Client:
+        """For what runs beside it; `cut` takes its API server away."""
         assert self.server is not None
-        cut = self.wire is not None and self.wire.cut
-        self.wire = Wire(self.name, self.server, cut=cut)
-        member, hub = Client(self.wire, qps=0), self.hub.as_member(self.name)
+        self.wires.append(Wire(self.name, self.server, cut=self.is_cut))
+        return Client(self.wires[-1], qps=0)
+
+    async def start_gateway(self) -> None:
+        member, hub = self.client(), self.hub.as_member(self.name)
         command = [*self.prefix, find_envoy()]
         self.served = MemberGateway(hub, member, self.directory, self.settings, SystemClock(), envoy=command)
         self.task = asyncio.create_task(self.served.run(), name=f"gateway {self.name}")
@@ -158,9 +167,15 @@ class Lab:
             await self.server.stop()
 
     def cut(self, cut: bool = True) -> None:
-        """Take its API server from the gateway, or give it back."""
-        assert self.wire is not None
-        self.wire.cut = cut
+        """Take its API server from what runs beside it, or give it back."""
+        self.is_cut = cut
+        for wire in self.wires:
+            wire.cut = cut
+
+    def certificate_seconds(self) -> float:
+        """How long its gateway's certificate holds from now."""
+        certificate = (Layout(self.directory).identity / "tls.crt").read_bytes()
+        return (expires_at(certificate) - SystemClock().now()).total_seconds()
 
     async def serving(self) -> None:
         """Until its Envoy has taken on all that it was told."""
@@ -217,7 +232,8 @@ class Lab:
         decided = Route(mode="proxy", ports=(port,), own=own, backends=backends, **route)  # type: ignore[arg-type]
         annotations = {names.ROUTE_ANNOTATION: msgspec.json.encode(decided).decode()}
         meta = {"name": service, "namespace": NAMESPACE, "annotations": annotations}
-        spec = {"type": "ClusterSetIP", "ports": [{"name": PORT, "port": 80, "protocol": "TCP"}]}
+        ports = [{"name": PORT, "port": 80, "protocol": "TCP"}]
+        spec = {"type": "ClusterSetIP", "ips": [VIRTUAL], "ports": ports}
         obj = {"apiVersion": scheme.SERVICE_IMPORTS.api_version, "kind": "ServiceImport", "metadata": meta}
         await put(self.api, scheme.SERVICE_IMPORTS, obj | {"spec": spec})
 

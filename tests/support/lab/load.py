@@ -106,6 +106,12 @@ class Load(Process):
                     return Span(self.results[start : len(self.results) - count + 1])
                 await asyncio.sleep(0.02)
 
+    async def during(self, seconds: float) -> Span:
+        """Those of so long from now."""
+        start = len(self.results)
+        await asyncio.sleep(seconds)
+        return Span(self.results[start:])
+
     async def some(self, count: int = 50) -> Span:
         """The next `count` requests."""
         start = len(self.results)
