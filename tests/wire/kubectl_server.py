@@ -14,31 +14,53 @@ from hansa.base.certificates import KeyPair, issue_client, issue_server
 from hansa.runtime.clock import LoopClock
 
 
+class TlsServer:
+    """It keeps its port and its data, in `folder`, when it is stopped and started again."""
+
+    def __init__(self, folder: Path, *, pods_on_loopback: bool = False, on_disk: bool = False) -> None:
+        self._folder = folder
+        self._pods_on_loopback = pods_on_loopback
+        self._directory = folder if on_disk else None
+        self._clock = LoopClock()
+        self._keys = Keys.fresh("test", self._clock)
+        serving = issue_server(self._keys.authority, ["127.0.0.1", "localhost"], self._clock.now())
+        authority = self._keys.authority.certificate
+        for name, content in (("server.crt", serving.certificate), ("server.key", serving.key), ("ca.crt", authority)):
+            (folder / name).write_bytes(content)
+        self._port = 0
+        self.kubeconfig = folder / "kubeconfig"
+
+    async def start(self) -> None:
+        files = (str(self._folder / name) for name in ("server.crt", "server.key", "ca.crt"))
+        self.embedded = await start_embedded(
+            "test",
+            clock=self._clock,
+            directory=self._directory,
+            keys=self._keys,
+            pods_on_loopback=self._pods_on_loopback,
+        )
+        self.running = await serve(self.embedded.server, port=self._port, context=server_context(*files))
+        self._port = self.running.port
+        client = issue_client(self._keys.authority, "system:admin", ["system:masters"], self._clock.now())
+        document = kubeconfig_of(self.running.url, self._keys.authority.certificate, client)
+        self.kubeconfig.write_text(json.dumps(document))
+
+    async def stop(self) -> None:
+        await self.running.stop()
+        await self.embedded.stop()
+
+
 @asynccontextmanager
 async def embedded_server(
     folder: Path, *, pods_on_loopback: bool = False
 ) -> AsyncGenerator[tuple[Embedded, Running, Path], None]:
     """The server, where it listens, and the kubeconfig."""
-    clock = LoopClock()
-    keys = Keys.fresh("test", clock)
-    serving = issue_server(keys.authority, ["127.0.0.1", "localhost"], clock.now())
-    for name, content in (
-        ("server.crt", serving.certificate),
-        ("server.key", serving.key),
-        ("ca.crt", keys.authority.certificate),
-    ):
-        (folder / name).write_bytes(content)
-    context = server_context(str(folder / "server.crt"), str(folder / "server.key"), str(folder / "ca.crt"))
-    embedded = await start_embedded("test", clock=clock, keys=keys, pods_on_loopback=pods_on_loopback)
-    running = await serve(embedded.server, context=context)
-    kubeconfig = folder / "kubeconfig"
-    client = issue_client(keys.authority, "system:admin", ["system:masters"], clock.now())
-    kubeconfig.write_text(json.dumps(kubeconfig_of(running.url, keys.authority.certificate, client)))
+    server = TlsServer(folder, pods_on_loopback=pods_on_loopback)
+    await server.start()
     try:
-        yield embedded, running, kubeconfig
+        yield server.embedded, server.running, server.kubeconfig
     finally:
-        await running.stop()
-        await embedded.stop()
+        await server.stop()
 
 
 def kubeconfig_of(url: str, authority: bytes, client: KeyPair) -> dict[str, object]:

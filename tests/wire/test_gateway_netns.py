@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from tests.support.lab.cluster import LISTEN, NAMESPACE, SERVICE, VIRTUAL, Hub, Lab, a_hub, to
 from tests.support.lab.load import Load, Pod, Span
-from tests.support.lab.names import NameServer, Resolver
+from tests.support.lab.names import HOST, NameServer, Resolver
 from tests.support.lab.net import GATEWAY, POD, Net, a_net, why_not
 
 from hansa.service.gateway.settings import Settings
@@ -63,7 +63,7 @@ class World:
         server = NameServer(lab.client(), lab.directory.with_name(f"{lab.directory.name}.zone"))
         resolver = Resolver(NAME, [])
         await server.start()
-        resolver.ports = [server.port]
+        resolver.servers = [(HOST, server.port)]
         await resolver.start()
         try:
             await resolver.answered()

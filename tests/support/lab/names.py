@@ -20,6 +20,7 @@ from hansa.service.dns.reply import Replies
 from hansa.service.dns.server import Server
 from hansa.service.dns.state import ZoneFile
 
+HOST = "127.0.0.1"
 DOMAIN = tuple(names.CLUSTERSET.split("."))
 PAUSE_SECONDS, LIMIT_SECONDS = 0.02, 1.0
 LONGEST_SECONDS = 24 * 3600.0
@@ -37,7 +38,7 @@ class NameServer:
 
     async def start(self) -> None:
         replies = Replies(DOMAIN, time.time)
-        self.server = Server(replies, "127.0.0.1", self.port)
+        self.server = Server(replies, HOST, self.port)
         await self.server.start()
         self.port = self.server.port
         file = ZoneFile(self.state)
@@ -58,7 +59,7 @@ class Resolver:
     """Asks the servers for the addresses of `name`, one after the other until one answers."""
 
     name: str
-    ports: Sequence[int]
+    servers: Sequence[tuple[str, int]]
     answers: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
     """Empty ones are failures."""
     task: asyncio.Task[None] | None = None
@@ -87,17 +88,17 @@ class Resolver:
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _once(self) -> tuple[str, ...]:
-        for port in self.ports:
+        for server in self.servers:
             with suppress(OSError, TimeoutError):
                 async with asyncio.timeout(LIMIT_SECONDS):
-                    if found := await self._ask(port):
+                    if found := await self._ask(server):
                         return found
         return ()
 
-    async def _ask(self, port: int) -> tuple[str, ...]:
+    async def _ask(self, server: tuple[str, int]) -> tuple[str, ...]:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
             client.setblocking(False)
-            client.connect(("127.0.0.1", port))
+            client.connect(server)
             loop = asyncio.get_running_loop()
             await loop.sock_sendall(client, bytes(DNSRecord.question(self.name, "A").pack()))
             answer = DNSRecord.parse(await loop.sock_recv(client, 4096))
