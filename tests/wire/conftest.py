@@ -3,7 +3,7 @@
 import pytest
 
 
-def pytest_addoption(parser):
+def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=3, help="how often a federation is killed under load")
     parser.addoption(
         "--outage-seconds", type=float, default=5.0, help="how long hub and members are away from gateways"
@@ -12,10 +12,10 @@ def pytest_addoption(parser):
 
 
 @pytest.fixture
-def kills(request):
-    return request.config.getoption("--kills")
+def kills(request: pytest.FixtureRequest) -> int:
+    return request.config.option.kills
 
 
 @pytest.fixture
-def outage_seconds(request):
-    return request.config.getoption("--outage-seconds")
+def outage_seconds(request: pytest.FixtureRequest) -> float:
+    return request.config.option.outage_seconds

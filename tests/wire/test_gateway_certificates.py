@@ -6,7 +6,7 @@ import asyncio
 import base64
 import ssl
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -65,6 +65,35 @@ class Door:
             return ""
         return answer.decode().partition("\r\n\r\n")[2]
 
+    async def through(self, listen: int) -> str:
+        """What answers a pod of a; empty when nobody does."""
+        try:
+            async with asyncio.timeout(10):
+                reader, writer = await asyncio.open_connection(self.lab.settings.address, listen)
+                writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                answer = await reader.read(4096)
+                writer.close()
+        except ConnectionError:
+            return ""
+        return answer.decode().partition("\r\n\r\n")[2]
+
+    @asynccontextmanager
+    async def pretending(self, cluster: str, pair: KeyPair) -> AsyncGenerator[None, None]:
+        """A gateway at the address of that cluster's, with this certificate."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cadata=self.ca.believed.decode())
+        context.verify_mode = ssl.CERT_REQUIRED
+        file = self.directory / "server.pem"
+        file.write_bytes(pair.certificate + pair.key)
+        context.load_cert_chain(file)
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            if await reader.read(4096):
+                writer.write(b"HTTP/1.1 200 OK\r\n\r\nwelcome")
+            writer.close()
+
+        async with await asyncio.start_server(answer, self.others[cluster].settings.address, PORT, ssl=context):
+            yield
+
 
 @pytest.fixture
 async def door(tmp_path: Path) -> AsyncGenerator[Door, None]:
@@ -103,6 +132,27 @@ async def test_only_a_members_certificate_opens(door: Door) -> None:
         assert await door.ask(pair) == "", what
         assert await door.lab.counter(counter) == before + 1, what
     assert await door.ask(door.pair("b")) == "welcome"
+
+
+async def test_only_the_cluster_that_was_meant_is_believed(door: Door) -> None:
+    """Whoever answers at the address of b's gateway: a sends requests to b alone."""
+    foreign = make_authority("foreign", datetime.now(UTC))
+    await door.lab.imports(None, to(door.others["b"], 0), service="far", listen=20002)
+    matrix = [
+        ("foreign authority, right name", door.pair("b", foreign), "fail_verify_error"),
+        ("right authority, another cluster", door.pair("c"), "fail_verify_san"),
+        ("expired", door.pair("b", age=timedelta(hours=25)), "fail_verify_error"),
+    ]
+    for what, pair, counter in matrix:
+        async with door.pretending("b", pair):
+            before = await door.lab.counter(counter)
+            async with asyncio.timeout(30):  # probes ask by the way that requests take
+                while await door.lab.counter(counter) < before + 2:
+                    assert await door.through(20002) == "", what
+                    await asyncio.sleep(0.1)
+    async with door.pretending("b", door.pair("b")), asyncio.timeout(30):
+        while await door.through(20002) != "welcome":
+            await asyncio.sleep(0.1)
 
 
 async def test_who_leaves_is_let_in_no_more(door: Door) -> None:
