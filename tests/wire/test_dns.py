@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 from aiohttp import ClientSession
 from tests.support.services import as_v1alpha1
 from tests.wire.dig import ask, dig, needs_dig
@@ -231,13 +232,8 @@ async def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path) -> No
         assert process.returncode == 0
 
 
-ROLE = [
-    {"apiGroups": ["multicluster.x-k8s.io"], "resources": ["serviceimports"], "verbs": ["list", "watch"]},
-    {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
-]
-PEERS_ROLE = [
-    {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["hansa-peers"], "verbs": ["list", "watch"]}
-]
+MANIFEST: list[Json] = list(yaml.safe_load_all((Path(__file__).parents[2] / "deploy" / "dns.yaml").read_text()))
+ROLE, PEERS_ROLE = (document["rules"] for document in MANIFEST if "rules" in document)
 
 
 def granted(kind: str, rules: list[Json], namespace: str = "") -> list[tuple[Resource, Json]]:

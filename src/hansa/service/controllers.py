@@ -28,7 +28,7 @@ from hansa.service.policies import PolicyKeeper
 from hansa.service.publish import Publisher
 from hansa.service.records import Records
 from hansa.service.silence import STALE_AFTER_SECONDS, Silences
-from hansa.service.views import View, Views, concerns
+from hansa.service.views import GATEWAY_SERVICE, View, Views, concerns
 
 AGGREGATE_WORKERS = 4
 PUBLISH_WORKERS = 32
@@ -213,6 +213,8 @@ class Triggers:
                 self._targets.add(Target(view.name, Key(item.meta.namespace, name)), low=change.initial)
             elif is_own(item):
                 service = Key(item.meta.namespace, item.labels[names.SERVICE_LABEL])
+                if service == GATEWAY_SERVICE:
+                    self.imports(view.name)
                 if view.exports.store.get(service) is not None:
                     self._services.add(service, low=change.initial)
 

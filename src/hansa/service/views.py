@@ -13,12 +13,13 @@ from hansa.api import names, scheme
 from hansa.api.item import Item
 from hansa.api.meta import Key, Resource
 from hansa.combine.objects import made_of, route_of
-from hansa.combine.source import compact, is_own
+from hansa.combine.source import compact, is_own, is_ready
 from hansa.kube.client import Client
 from hansa.runtime.cache import Cache
 from hansa.runtime.fleet import Member
 from hansa.runtime.informer import Change, Informer
 
+GATEWAY_SERVICE = Key(names.HANSA_NAMESPACE, names.GATEWAY_ADDRESSES)
 BY_SERVICE = "service"
 """Own slices, by namespace and name of their Service."""
 BY_IMPORT = "import"
@@ -93,7 +94,13 @@ class View:
         return item is not None and not item.deleting
 
     def gateway_addresses(self) -> str:
-        """As its gateway has written them; empty where there is none."""
+        """Where Service hansa-system/hansa-gateway has endpoints: the ready ones, or all when none is ready, because
+        who is not ready now has not gone. Else as its gateway has written them; empty where there is none."""
+        slices = self.own_slices(GATEWAY_SERVICE)
+        endpoints = [endpoint for item in slices for endpoint in item.json().get("endpoints") or ()]
+        if endpoints:
+            chosen = [endpoint for endpoint in endpoints if is_ready(endpoint)] or endpoints
+            return ",".join(sorted({address for endpoint in chosen for address in endpoint["addresses"]}))
         item = self.config_maps.store.get(Key(names.HANSA_NAMESPACE, names.GATEWAY_ADDRESSES))
         return ((item.json().get("data") or {}).get(names.GATEWAY_ADDRESSES_KEY) or "") if item is not None else ""
 

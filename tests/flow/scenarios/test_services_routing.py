@@ -305,3 +305,38 @@ async def test_a_service_of_the_same_name_as_the_derived_one_is_in_the_way(rig: 
     await rig.eventually(told)
     await rig.delete(scheme.SERVICES, "derived-hello", rig.namespace, server=SECOND)
     await services.is_imported(*rig.members)
+
+
+async def test_of_several_gateways_behind_a_service_the_ready_ones_are_taken(rig: Rig) -> None:
+    """As a Deployment that is rolled goes through; when none is ready, they have not gone."""
+    services = await exported(rig, SECOND)
+    first, second = "10.9.0.1", "10.9.0.2"
+
+    async def gateways(**ready: bool) -> None:
+        endpoints = [
+            {"addresses": [address], "conditions": {"ready": ready[name]}}
+            for name, address in (("first", first), ("second", second))
+        ]
+        obj: Json = {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": metadata("hansa-gateway-1", names.HANSA_NAMESPACE, {names.SERVICE_LABEL: "hansa-gateway"}),
+            "addressType": "IPv4",
+            "endpoints": endpoints,
+            "ports": [{"name": "clusters", "port": 15443, "protocol": "TCP"}],
+        }
+        await rig.eventually(lambda: rig.apply(SYSTEM, obj, server=FIRST))
+
+    async def spread_over(*addresses: str) -> None:
+        async def done() -> None:
+            assert await behind(services, FIRST) == list(addresses)
+
+        await rig.eventually(done)
+
+    await gateways(first=True, second=True)
+    await spread_over(first, second)
+    await gateways(first=False, second=True)
+    await spread_over(second)
+    await gateways(first=False, second=False)
+    await spread_over(first, second)
+    await rig.delete(scheme.ENDPOINT_SLICES, "hansa-gateway-1", names.HANSA_NAMESPACE, server=FIRST)
