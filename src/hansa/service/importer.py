@@ -59,19 +59,21 @@ class Wanted:
 
 
 class Outcome(NamedTuple):
-    """`obstacle`: why it could not be imported; empty when it could."""
+    """`paced`: whether the next write must wait for its turn: endpoints were written, or an import that was there.
+    `obstacle`: why it could not be imported; empty when it could."""
 
-    written: bool
+    paced: bool
     obstacle: str = ""
 
 
 @dataclass(slots=True)
 class _Pass:
-    """One go: what it wrote."""
+    """One go: what it wrote. `endpoints`: slices."""
 
     view: View
     wanted: Wanted
     written: bool = False
+    endpoints: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class Importer:
         item = await self._change(go, item, derived)
         has_slices = await self._slices(go, item)
         await self._status(go, item, derived, fault, has_slices=has_slices)
-        return Outcome(go.written, fault)
+        return Outcome(go.endpoints or (go.written and live is not None), fault)
 
     # -- ServiceImport ------------------------------------------------------------------------------------------------
 
@@ -199,12 +201,12 @@ class Importer:
                 document = drained(live)
                 kept += 1
             if document is None or document["addressType"] != live.json()["addressType"]:
-                go.written = True
+                go.endpoints = True
                 await delete(go.view.client, scheme.ENDPOINT_SLICES, live)
             else:
                 await self._change_slice(go, live, document)
         for document in missing.values():
-            go.written = True
+            go.endpoints = True
             await create(go.view.client, scheme.ENDPOINT_SLICES, document)
         return kept > 0
 
@@ -217,7 +219,7 @@ class Importer:
             metadata["ownerReferences"] = owners
         if not patch and not metadata:
             return
-        go.written = True
+        go.endpoints = True
         metadata["resourceVersion"] = live.meta.resource_version
         patch["metadata"] = metadata
         await go.view.client.patch(scheme.ENDPOINT_SLICES, live.meta.name, live.meta.namespace, patch)

@@ -1,7 +1,7 @@
 """Bring one service in one cluster up to what is decided: conditions of its export, and its import.
 
-Of one service and cluster there is a write a second at most on average, and a few at once: pods that go together are
-seen one after the other, and the last of them must not wait, or requests go to pods that are no more.
+Endpoints of one service and cluster are written once a second at most, the first at once: kube-proxy looks no more
+often.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from hansa.runtime.controller import Requeue
 from hansa.service.aggregate import Target
 from hansa.service.hub import Hub
 from hansa.service.importer import Importer, Wanted
+from hansa.service.pace import Pace
 from hansa.service.places import Places
 from hansa.service.records import Record, Records, exporters_of
 from hansa.service.views import View, Views
@@ -33,16 +34,11 @@ from hansa.service.views import View, Views
 PACE_SECONDS = 1.0
 OBSTACLE_SECONDS = 10.0
 """How long until what is in the way of an import is looked at again: nothing else tells when it goes."""
-AT_ONCE = 5
-"""Writes that may follow each other before they are held back to one in PACE_SECONDS."""
 
 
 @dataclass(frozen=True, slots=True)
 class Publisher:
-    """`tell` is given the targets whose exports have news.
-
-    paced_until: When (monotonic) the writes there were so far would have ended, had each waited for its turn.
-    """
+    """`tell` is given the targets whose exports have news."""
 
     hub: Hub
     places: Places
@@ -50,7 +46,7 @@ class Publisher:
     records: Records
     importer: Importer
     tell: Callable[[Target], None]
-    paced_until: dict[Target, float] = field(default_factory=dict[Target, float])
+    pace: Pace[Target] = field(default_factory=lambda: Pace[Target](PACE_SECONDS))
 
     async def reconcile(self, key: Target) -> Requeue | None:
         view, record = self.views.get(key.cluster), self.records.get(key.key)
@@ -60,23 +56,19 @@ class Publisher:
         await self._conditions(view, key.key, record)
         if not view.known:
             return None
-        now = asyncio.get_running_loop().time()
-        until = max(now, self.paced_until.pop(key, now))
-        ahead = until - now - (AT_ONCE - 1) * PACE_SECONDS
-        if ahead > 0:
-            self.paced_until[key] = until
-            return Requeue(ahead)
+        loop = asyncio.get_running_loop()
+        wait = self.pace.wait(key, loop.time())
+        if wait > 0:
+            return Requeue(wait)
         if await self._import(view, key.key, record):
-            until += PACE_SECONDS
-        if until > now:
-            self.paced_until[key] = until
+            self.pace.wrote(key, loop.time())
         hindered = key.cluster in self.records.obstacles.get(key.key, {})
         return Requeue(OBSTACLE_SECONDS) if hindered else None
 
     # -- the import ---------------------------------------------------------------------------------------------------
 
     async def _import(self, view: View, key: Key, record: Record) -> bool:
-        """Whether anything was written."""
+        """Whether what was written is held to the pace."""
         merged = record.merged
         if (
             merged is None
@@ -114,7 +106,7 @@ class Publisher:
         outcome = await self.importer.apply(view, wanted)
         if self.records.hinders(view.name, key, outcome.obstacle):
             self._tell_exporters(key, record)
-        return outcome.written
+        return outcome.paced
 
     def _is_propagated(self, key: Key) -> bool:
         """Whether a ServiceImport on the hub says where it goes, by policies: Karmada's way."""
