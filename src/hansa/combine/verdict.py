@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from hansa.api import names
@@ -107,7 +107,7 @@ def import_conditions(
     return found
 
 
-def settled(old: Iterable[Condition] | None, wanted: Sequence[Condition], ours: Sequence[str]) -> list[Condition]:
+def settled(old: Iterable[Condition] | None, wanted: Sequence[Condition], ours: Collection[str]) -> list[Condition]:
     """`old` without those of `ours` that are not wanted any more: what others have set stays."""
     present = {condition.type for condition in wanted}
     return [condition for condition in old or () if condition.type not in ours or condition.type in present]

@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from hansa.api import names, scheme
-from hansa.api.conditions import documents, with_condition
 from hansa.api.item import Item
-from hansa.api.mcs import ServiceImport
 from hansa.api.meta import Json, Key
 from hansa.api.routing import ServiceRoutingPolicySpec
 from hansa.base.clock import Clock
@@ -20,10 +18,10 @@ from hansa.combine.routing import Exporter, Place, route
 from hansa.combine.silence import Silence
 from hansa.combine.slices import derived_name, drained, reach, wanted_slices
 from hansa.combine.source import Source
-from hansa.combine.verdict import IMPORT_CONDITIONS, import_conditions, settled
+from hansa.combine.verdict import IMPORT_CONDITIONS, import_conditions
 from hansa.kube.errors import Invalid
 from hansa.service.views import View
-from hansa.service.write import create, delete, differing
+from hansa.service.write import create, delete, differing, report
 
 FOREIGN = "a ServiceImport of that name is there that Hansa has not made"
 _SERVICE_FIELDS = ("trafficDistribution",)
@@ -228,8 +226,6 @@ class Importer:
 
     async def _status(self, go: _Pass, item: Item, derived: Item | None, fault: str, *, has_slices: bool) -> None:
         wanted = go.wanted
-        status = item.as_(ServiceImport).status
-        old = (status.conditions if status is not None else None) or []
         way = reach(wanted.place, wanted.merged.offer, wanted.exporters, wanted.policy)
         has_address = derived is not None and bool((derived.json().get("spec") or {}).get("clusterIP"))
         conditions = import_conditions(
@@ -240,26 +236,23 @@ class Importer:
             fault=fault,
             generation=item.meta.generation,
         )
-        merged = settled(old, conditions, IMPORT_CONDITIONS)
-        for condition in conditions:
-            merged = with_condition(merged, condition, self.clock.now())
-        change: Json = {}
-        if merged != old:
-            change["conditions"] = documents(merged)
-        clusters = sorted(each.cluster for each in wanted.exporters if not each.draining)
-        if clusters != [entry.cluster for entry in (status.clusters if status is not None else None) or ()]:
-            change["clusters"] = [{"cluster": cluster} for cluster in clusters]
-        presence = "Present" if has_slices else "Absent"
-        if go.view.name not in self.forgetful and (status is None or status.endpoint_slice_objects != presence):
-            change["endpointSliceObjects"] = presence
-        if not change:
+        exporters = sorted(each.cluster for each in wanted.exporters if not each.draining)
+        fields: Json = {"clusters": [{"cluster": cluster} for cluster in exporters]}
+        if go.view.name not in self.forgetful:
+            fields["endpointSliceObjects"] = "Present" if has_slices else "Absent"
+        written = await report(
+            go.view.client,
+            go.view.imports.resource,
+            item,
+            conditions,
+            self.clock.now(),
+            ours=IMPORT_CONDITIONS,
+            **fields,
+        )
+        if written is None:
             return
         go.written = True
-        patch: Json = {"metadata": {"resourceVersion": item.meta.resource_version}, "status": change}
-        written = await go.view.client.patch(
-            go.view.imports.resource, item.meta.name, item.meta.namespace, patch, subresource="status"
-        )
-        if "endpointSliceObjects" in change and b"endpointSliceObjects" not in written.raw:
+        if "endpointSliceObjects" in fields and b"endpointSliceObjects" not in written.raw:
             self.forgetful.add(go.view.name)
 
 

@@ -9,16 +9,15 @@ import msgspec
 
 from hansa.admit import routing
 from hansa.api import scheme
-from hansa.api.conditions import documents, with_condition
 from hansa.api.item import Item
-from hansa.api.meta import Condition, Json, Key
+from hansa.api.meta import Condition, Key
 from hansa.api.routing import ServiceRoutingPolicy, ServiceRoutingPolicySpec
 from hansa.combine.wording import some
-from hansa.kube.errors import NotFound
 from hansa.runtime.controller import Requeue
 from hansa.service.hub import Hub
 from hansa.service.places import Places
 from hansa.service.records import NO_POLICY
+from hansa.service.write import report
 
 ACCEPTED = "Accepted"
 
@@ -35,21 +34,14 @@ class PolicyKeeper:
         if item is None or item.deleting:
             return None
         policy = item.as_(ServiceRoutingPolicy)
-        old = policy.status.conditions if policy.status is not None else None
-        conditions = with_condition(old, self._verdict(item, policy.spec), self.hub.clock.now())
-        observed = policy.status.observed_generation if policy.status is not None else 0
-        if conditions == old and observed == item.meta.generation:
-            return None
-        patch: Json = {
-            "metadata": {"resourceVersion": item.meta.resource_version},
-            "status": {"observedGeneration": item.meta.generation, "conditions": documents(conditions)},
-        }
-        try:
-            await self.hub.client.patch(
-                scheme.SERVICE_ROUTING_POLICIES, key.name, key.namespace, patch, subresource="status"
-            )
-        except NotFound:
-            return None
+        await report(
+            self.hub.client,
+            scheme.SERVICE_ROUTING_POLICIES,
+            item,
+            [self._verdict(item, policy.spec)],
+            self.hub.clock.now(),
+            observedGeneration=item.meta.generation,
+        )
         return None
 
     def _verdict(self, item: Item, spec: ServiceRoutingPolicySpec) -> Condition:

@@ -10,17 +10,13 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-import msgspec
-
 from hansa.api import names, scheme
-from hansa.api.conditions import documents, with_condition
 from hansa.api.item import Item
-from hansa.api.mcs import ServiceExport
-from hansa.api.meta import Condition, Json, Key
+from hansa.api.meta import Condition, Key
 from hansa.combine.export import Offer
 from hansa.combine.objects import route_of
 from hansa.combine.routing import Exporter, as_it_was, listen_ports, may_import, ports_served
-from hansa.combine.verdict import EXPORT_CONDITIONS, Ranges, invalid_export, settled, silent_export, valid_export
+from hansa.combine.verdict import EXPORT_CONDITIONS, Ranges, invalid_export, silent_export, valid_export
 from hansa.kube.errors import NotFound
 from hansa.runtime.controller import Requeue
 from hansa.service.aggregate import Target
@@ -30,6 +26,7 @@ from hansa.service.pace import Pace
 from hansa.service.places import Places
 from hansa.service.records import Record, Records, exporters_of
 from hansa.service.views import View, Views
+from hansa.service.write import report
 
 PACE_SECONDS = 1.0
 OBSTACLE_SECONDS = 10.0
@@ -159,24 +156,8 @@ class Publisher:
         wanted = self._verdict(view, item, record)
         if wanted is None:
             return
-        try:
-            status = item.as_(ServiceExport).status
-        except msgspec.ValidationError:
-            status = None
-        old = (status.conditions if status is not None else None) or []
-        conditions = settled(old, wanted, EXPORT_CONDITIONS) if view.name not in record.silences else old
-        for condition in wanted:
-            conditions = with_condition(conditions, condition, self.hub.clock.now())
-        if conditions == old:
-            return
-        patch: Json = {
-            "metadata": {"resourceVersion": item.meta.resource_version},
-            "status": {"conditions": documents(conditions)},
-        }
-        try:
-            await view.client.patch(view.exports.resource, key.name, key.namespace, patch, subresource="status")
-        except NotFound:
-            return
+        ours = EXPORT_CONDITIONS if view.name not in record.silences else ()
+        await report(view.client, view.exports.resource, item, wanted, self.hub.clock.now(), ours=ours)
 
     def _verdict(self, view: View, item: Item, record: Record) -> list[Condition] | None:
         """None while nothing is decided about it."""

@@ -12,11 +12,11 @@ from hansa.api import scheme
 from hansa.api.cluster import Cluster
 from hansa.api.item import Item
 from hansa.api.meta import Json, Key
-from hansa.kube.errors import NotFound
 from hansa.runtime.controller import Requeue
 from hansa.service.hub import Hub
 from hansa.service.places import Places
 from hansa.service.records import Records
+from hansa.service.write import report
 
 BY_BACKEND = "backend"
 TRAFFIC_CONTROL = "TrafficControl"
@@ -67,21 +67,15 @@ class IngressKeeper:
             if (clusters := self._exporters(service))
         ]
         there = {cluster for location in locations for cluster in location["clusters"]}
-        wanted: Json = {
-            "serviceLocations": locations,
-            "trafficBlockClusters": sorted(cluster for cluster in there if self._is_blocked(cluster)),
-        }
-        status: Json = item.json().get("status") or {}
-        change = {field: value for field, value in wanted.items() if (status.get(field) or []) != value}
-        if not change:
-            return None
-        patch: Json = {"metadata": {"resourceVersion": item.meta.resource_version}, "status": change}
-        try:
-            await self.hub.client.patch(
-                scheme.MULTI_CLUSTER_INGRESSES, key.name, key.namespace, patch, subresource="status"
-            )
-        except NotFound:
-            return None
+        await report(
+            self.hub.client,
+            scheme.MULTI_CLUSTER_INGRESSES,
+            item,
+            (),
+            self.hub.clock.now(),
+            serviceLocations=locations,
+            trafficBlockClusters=sorted(cluster for cluster in there if self._is_blocked(cluster)),
+        )
         return None
 
     def _exporters(self, service: Key) -> list[str]:

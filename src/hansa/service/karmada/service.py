@@ -7,12 +7,9 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-import msgspec
-
 from hansa.admit.networking import CROSS_CLUSTER
 from hansa.api import names, scheme
 from hansa.api.cluster import Cluster
-from hansa.api.conditions import documents, with_condition
 from hansa.api.item import Item
 from hansa.api.meta import Condition, Json, Key
 from hansa.api.networking import MultiClusterService, MultiClusterServiceSpec
@@ -25,7 +22,7 @@ from hansa.service.karmada.slices import Attacher
 from hansa.service.places import Places
 from hansa.service.silence import Silences
 from hansa.service.views import View, Views
-from hansa.service.write import create
+from hansa.service.write import create, report
 
 SOURCE = "multiclusterservice-controller"
 APPLIED, DISPATCHED = "ServiceApplied", "EndpointSliceDispatched"
@@ -144,19 +141,9 @@ class CrossClusterServices:
     # -- status, and the end ------------------------------------------------------------------------------------------
 
     async def _report(self, item: Item, *wanted: Condition) -> None:
-        status = item.as_(MultiClusterService).status or {}
-        old = msgspec.convert(status.get("conditions") or [], list[Condition])
-        conditions = old
-        for condition in wanted:
-            conditions = with_condition(conditions, condition, self.hub.clock.now())
-        if conditions == old:
+        now = self.hub.clock.now()
+        if await report(self.hub.client, scheme.MULTI_CLUSTER_SERVICES, item, wanted, now) is None:
             return
-        patch: Json = {
-            "metadata": {"resourceVersion": item.meta.resource_version},
-            "status": {"conditions": documents(conditions)},
-        }
-        key = item.key
-        await self.hub.client.patch(scheme.MULTI_CLUSTER_SERVICES, key.name, key.namespace, patch, subresource="status")
         recorder = self.hub.recorder.of(SOURCE)
         for condition, succeed, failed in zip(
             wanted, (SYNC_SUCCEED, DISPATCH_SUCCEED), (SYNC_FAILED, DISPATCH_FAILED), strict=True
