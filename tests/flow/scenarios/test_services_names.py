@@ -100,9 +100,9 @@ async def test_a_service_with_an_address(rig: Rig) -> None:
 
 
 def stateful(rig: Rig, *, replicas: int) -> Json:
-    pods = deployment("hello", rig.namespace, replicas=replicas) | {"kind": "StatefulSet"}
+    pods = deployment("hello", rig.namespace, replicas=replicas)
     pods["spec"] |= {"serviceName": "hello"}
-    return pods
+    return {**pods, "kind": "StatefulSet"}
 
 
 async def test_a_headless_service_names_its_pods(rig: Rig) -> None:
