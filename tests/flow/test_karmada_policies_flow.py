@@ -16,6 +16,7 @@ from hansa.kube.errors import Unreachable
 pytestmark = pytest.mark.looptime(resolution=2**-20)
 
 CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap", True)
+CLUSTER_ROLES = Resource("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", False)
 BY_LABEL = {"labelSelector": {"matchLabels": {"go": "yes"}}}
 
 
@@ -40,6 +41,38 @@ async def where(
 ) -> list[str]:
     servers = ("member1", "member2", "member3")
     return [server for server in servers if await federation.get(server, resource, name, namespace) is not None]
+
+
+@pytest.mark.parametrize("policies_first", [True, False])
+async def test_selectors_by_name_with_and_without_namespace_and_beside_others(federation, policies_first: bool) -> None:
+    """A name is looked up, a kind is looked through; both find the same."""
+    await federation.join("member1")
+    kind = {"apiVersion": "v1", "kind": "ConfigMap"}
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole"}
+
+    def wide(name: str, *selectors: dict[str, Any]) -> dict[str, Any]:
+        document = policy(name, "member1")
+        document["kind"], document["metadata"] = "ClusterPropagationPolicy", {"name": name}
+        document["spec"]["resourceSelectors"] = list(selectors)
+        return document
+
+    own = policy("own", "member1", selector={"name": "own"})
+    own["spec"]["resourceSelectors"].append({**kind, **BY_LABEL})
+    policies = [
+        own,
+        wide("named", {**kind, "name": "anywhere"}, {**role, "name": "reader"}),
+        wide("placed", {**kind, "name": "here", "namespace": "default"}),
+    ]
+    templates = [config_map(name) for name in ("own", "anywhere", "here", "nobodys")] + [
+        config_map("by-label", go="yes")
+    ]
+    templates.append({**role, "metadata": {"name": "reader"}, "rules": []})
+    for objs in (policies, templates) if policies_first else (templates, policies):
+        await federation.apply(*objs)
+        await federation.settle()
+    found = [name for name in ("own", "anywhere", "here", "nobodys", "by-label") if await where(federation, name)]
+    assert found == ["own", "anywhere", "here", "by-label"]
+    assert await where(federation, "reader", CLUSTER_ROLES, None) == ["member1"]
 
 
 async def test_writes_are_counted(federation) -> None:

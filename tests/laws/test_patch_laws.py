@@ -2,7 +2,7 @@ import jsonpatch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hansa.base.patch import apply_json_patch, apply_merge_patch, json_diff, merge_diff
+from hansa.base.patch import apply_json_patch, apply_merge_patch, equal_json, json_diff, merge_diff
 
 scalars = st.booleans() | st.integers(-9, 9) | st.text("ab/~", max_size=3)
 values = st.recursive(
@@ -43,3 +43,37 @@ def _same(left, right):
 
 def _sorted(value):
     return {key: _sorted(value[key]) for key in sorted(value)} if isinstance(value, dict) else value
+
+
+def plainly_equal(left: object, right: object) -> bool:
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(plainly_equal(left[key], right[key]) for key in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(plainly_equal, left, right))
+    return left == right
+
+
+CLOSE = st.recursive(
+    st.sampled_from([None, True, False, 0, 1, 1.0, 0.0, "", "1", "true"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("ab"), inner, max_size=2),
+    max_leaves=6,
+)
+
+
+@given(CLOSE, CLOSE)
+def test_documents_are_equal_member_by_member(left: object, right: object):
+    assert equal_json(left, right) is plainly_equal(left, right)
+
+
+@given(CLOSE, st.randoms())
+def test_the_order_of_members_makes_no_difference(document: object, chance):
+    def shuffled(value: object) -> object:
+        if isinstance(value, dict):
+            keys = list(value)
+            chance.shuffle(keys)
+            return {key: shuffled(value[key]) for key in keys}
+        return [shuffled(each) for each in value] if isinstance(value, list) else value
+
+    assert equal_json(document, shuffled(document))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -44,6 +45,12 @@ class Selection:
     @property
     def everything(self) -> bool:
         return not (self.namespace or self.labels or self.fields)
+
+    def range(self, keys: Sequence[Key]) -> tuple[int, int]:
+        """Where in the sorted keys those of the namespace begin and end."""
+        if not self.namespace:
+            return 0, len(keys)
+        return bisect_left(keys, Key(self.namespace, "")), bisect_left(keys, Key(f"{self.namespace}\0", ""))
 
     def matches(self, entry: Entry) -> bool:
         if self.namespace and entry.key.namespace != self.namespace:
@@ -93,26 +100,24 @@ class Reads:
             raise faults.bad_request(f"limit must be positive: {limit}")
         version, after, entries = self._snapshot(call, bucket, query.get("continue"))
         keys = bucket.ordered() if entries is bucket.entries else sorted(entries)
+        begin, end = selection.range(keys)
+        if after is not None:
+            begin = max(begin, bisect_right(keys, after))
         found: list[Entry] = []
-        remaining = 0
-        more = False
-        for key in keys:
-            if after is not None and key <= after:
-                continue
-            entry = entries[key]
-            if not selection.everything and not selection.matches(entry):
+        left = 0
+        for position in range(begin, end):
+            entry = entries[keys[position]]
+            if not selection.matches(entry):
                 continue
             if limit and len(found) == limit:
-                more = True
-                remaining += 1
-                continue
+                left = end - position
+                break
             found.append(entry)
         meta: Json = {"resourceVersion": str(version)}
-        if more:
-            last = found[-1].key
-            meta["continue"] = _token(version, last)
+        if left:
+            meta["continue"] = _token(version, found[-1].key)
             if not (selection.labels or selection.fields):
-                meta["remainingItemCount"] = remaining
+                meta["remainingItemCount"] = left
         return self._render_list(call, form, found, meta)
 
     def watch(self, call: Call, form: Form) -> Watcher:

@@ -18,6 +18,8 @@ import msgspec
 from hansa.api import names, scheme
 from hansa.api.cluster import Cluster
 from hansa.api.crd import all_crds
+from hansa.api.meta import Key
+from hansa.api.work import ResourceBinding
 from hansa.apiserver.builtin import plugins
 from hansa.apiserver.embedded import ADMIN, Embedded, Keys, start_embedded
 from hansa.apiserver.message import UserInfo
@@ -92,7 +94,7 @@ class Rehearsal:
 
     @property
     def state(self) -> State:
-        return State.of(self.server)
+        return State.of(self.server, self.before)
 
     def plan(self) -> Plan:
         """What has changed since the beginning."""
@@ -105,6 +107,16 @@ class Rehearsal:
             problems=difference.problems(self.before, after),
             notes=tuple(self.notes),
         )
+
+    def tied(self, plan: Plan) -> bool:
+        """Whether the identity of something new may decide how replicas are divided."""
+        bindings = self.state.bindings
+        for change in plan.bindings:
+            if change.action == "created" and len(change.moves) > 1:
+                placement = bindings[Key(change.namespace, change.name)].as_(ResourceBinding).spec.placement
+                if placement is None or placement.divided:
+                    return True
+        return False
 
     def _unknown(self, after: State) -> Iterator[UnknownClusters]:
         """Of what was applied, as the hub has it."""
@@ -148,7 +160,7 @@ async def rehearsal(snapshot: Snapshot, settings: Settings, *, last: bool = Fals
             rest = Rest(server.context.storage, [*plane.controllers, let_go])
             try:
                 await rest.settle()
-                before = State.of(server)
+                before = State.of(server, initial)
                 notes += _busy(initial, before, stand_in)
                 stand_in.ended.clear()
                 yield Rehearsal(server, hub, before, notes, rest, stand_in)
@@ -165,15 +177,14 @@ async def rehearsal(snapshot: Snapshot, settings: Settings, *, last: bool = Fals
 def plan(snapshot: Snapshot, edits: Sequence[Edit], namespace: str, settings: Settings) -> Plan:
     """What the edits would do. Raises ConfigError."""
 
-    async def once(last: bool) -> Plan:
+    async def once(last: bool) -> tuple[Plan, bool]:
         async with rehearsal(snapshot, settings, last=last) as federation:
             await federation.carry_out(edits, namespace)
-            return federation.plan()
+            found = federation.plan()
+            return found, federation.tied(found)
 
-    found = virtual_time.run(once(False))
-    if not any(change.action == "created" and len(change.moves) > 1 for change in found.bindings):
-        return found
-    return _with_alternatives(found, virtual_time.run(once(True)))
+    found, tied = virtual_time.run(once(False))
+    return _with_alternatives(found, virtual_time.run(once(True))[0]) if tied else found
 
 
 def what_if(snapshot: Snapshot, scenario: Scenario, settings: Settings) -> Forecast:

@@ -11,7 +11,11 @@ import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
+import msgspec
+
 Missing = Literal["error", "add"]
+
+_canonical = msgspec.json.Encoder(order="deterministic").encode
 
 
 class PatchError(ValueError):
@@ -103,14 +107,22 @@ def json_diff(old: Any, new: Any, at: str = "") -> list[dict[str, Any]]:
 
 
 def equal_json(left: Any, right: Any) -> bool:
-    """JSON equality: true is not 1."""
-    if isinstance(left, bool) or isinstance(right, bool):
-        return left is right
-    if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(equal_json(value, right[key]) for key, value in left.items())
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(equal_json(a, b) for a, b in zip(left, right, strict=True))
-    return left == right
+    """JSON equality: true is not 1, and 1 is 1.0."""
+    if left != right:
+        return False
+    if not isinstance(left, dict | list):
+        return isinstance(left, bool) is isinstance(right, bool)
+    # nearly always; what is equal to Python and written differently is looked at closely
+    return _canonical(left) == _canonical(right) or _equally_true(left, right)
+
+
+def _equally_true(left: Any, right: Any) -> bool:
+    """Of two values that are equal to Python: whether booleans are at the same places."""
+    if isinstance(left, dict):
+        return all(_equally_true(value, right[key]) for key, value in left.items())
+    if isinstance(left, list):
+        return all(_equally_true(a, b) for a, b in zip(left, right, strict=True))
+    return isinstance(left, bool) is isinstance(right, bool)
 
 
 def copy_json(value: Any) -> Any:

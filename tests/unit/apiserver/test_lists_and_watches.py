@@ -32,6 +32,30 @@ async def test_pages_are_of_one_version(api: Api) -> None:
     assert seen == ["a", "b", "c", "d", "e", "kube-root-ca.crt"]
 
 
+async def test_pages_of_one_namespace_stop_at_its_end(api: Api) -> None:
+    for namespace in ("defaul", "default-2", "defaulu"):
+        await api.must("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
+        await api.must("POST", f"/api/v1/namespaces/{namespace}/configmaps", config("x"))
+    await _make(api, *"ba")
+    first = await api.must("GET", f"{CONFIGS}?limit=2")
+    assert first["metadata"]["remainingItemCount"] == 1
+    second = await api.must("GET", f"{CONFIGS}?limit=2&continue={first['metadata']['continue']}")
+    assert "continue" not in second["metadata"]
+    names = [obj["metadata"]["name"] for page in (first, second) for obj in page["items"]]
+    assert names == ["a", "b", "kube-root-ca.crt"]
+
+
+async def test_pages_of_a_selector_end_with_its_last_object(api: Api) -> None:
+    await _make(api, "a", "c", metadata={"labels": {"x": "1"}})
+    await _make(api, "b", "d")
+    first = await api.must("GET", f"{CONFIGS}?limit=1&labelSelector=x=1")
+    assert "remainingItemCount" not in first["metadata"]
+    token = first["metadata"]["continue"]
+    second = await api.must("GET", f"{CONFIGS}?limit=1&labelSelector=x=1&continue={token}")
+    assert [obj["metadata"]["name"] for obj in second["items"]] == ["c"]
+    assert "continue" not in second["metadata"]
+
+
 async def test_an_old_page_is_gone_and_says_how_to_go_on(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage, "HISTORY", 3)
     await _make(api, *"abc")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from hansa.api import names, scheme
@@ -19,7 +19,7 @@ from hansa.kube.errors import ApiError, NotFound, Unreachable
 from hansa.match.claim import claim_of, claim_patch
 from hansa.match.policy import Policy
 from hansa.match.preempt import may_preempt
-from hansa.match.selector import BY_NAME, Subject
+from hansa.match.selector import BY_NAME, Selector, Subject
 from hansa.runtime.controller import Requeue, Retry
 
 PREEMPT_SUCCEED = "PreemptPolicySucceed"
@@ -191,12 +191,28 @@ class PolicyKeeper:
             informer = self.hub.cache.started(known.resource) if known is not None else None
             if known is None or informer is None:
                 continue
-            for item in informer.store.list(policy.meta.namespace or None):
-                if policy.id in policy_ids(item) if claimed else self._is_selected(policy, item):
-                    yield known.resource, item
+            store, namespace = informer.store, policy.meta.namespace
+            if claimed:
+                found = (item for item in store.list(namespace or None) if policy.id in policy_ids(item))
+            else:
+                selectors = [each for each in policy.selectors if (each.api_version, each.kind) == (api_version, kind)]
+                named = _named(selectors, namespace, known.resource)
+                items = store.list(namespace or None) if named is None else filter(None, map(store.get, named))
+                found = (item for item in items if self._is_selected(policy, item))
+            for item in found:
+                yield known.resource, item
 
     def _is_selected(self, policy: Policy, item: Item) -> bool:
-        return is_template(item, self.hub.options.skipped_namespaces) and policy.matches(Subject.of(item))
+        return policy.matches(Subject.of(item)) and is_template(item, self.hub.options.skipped_namespaces)
+
+
+def _named(selectors: Sequence[Selector], namespace: str, resource: Resource) -> Iterable[Key] | None:
+    """What selectors of one kind can mean, where each of them names one object; None where one means more."""
+    if not all(each.name and (namespace or each.namespace or not resource.namespaced) for each in selectors):
+        return None
+    if not resource.namespaced:
+        return dict.fromkeys(Key("", each.name) for each in selectors)
+    return dict.fromkeys(Key(namespace or each.namespace, each.name) for each in selectors)
 
 
 def _shown(policy: Policy) -> str:

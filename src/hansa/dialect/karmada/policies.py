@@ -18,6 +18,8 @@ from hansa.runtime.cache import Cache
 from hansa.runtime.informer import Change, Informer
 
 log = logging.getLogger(__name__)
+_Selects = tuple[str, str, str, str]
+"""Namespace of the policy, apiVersion, kind and name; no name means others of the kind too."""
 
 
 class Policies:
@@ -29,7 +31,7 @@ class Policies:
             cache.informer(scheme.CLUSTER_PROPAGATION_POLICIES),
         )
         self._policies: dict[Key, tuple[Policy, Json]] = {}
-        self._by_kind: dict[tuple[str, str, str], dict[Key, None]] = {}
+        self._selecting: dict[_Selects, dict[Key, None]] = {}
         for informer in self.informers:
             informer.subscribe(self._changed)
 
@@ -43,31 +45,35 @@ class Policies:
 
     def best(self, subject: Subject) -> Policy | None:
         """The policy that an unclaimed object belongs to: one of its namespace, else a cluster-wide one."""
-        own = best(self._of_kind(subject, subject.namespace), subject) if subject.namespace else None
-        return own or best(self._of_kind(subject, ""), subject)
+        own = best(self._speaking_of(subject, subject.namespace), subject) if subject.namespace else None
+        return own or best(self._speaking_of(subject, ""), subject)
 
     def __iter__(self) -> Iterator[Policy]:
         return (policy for policy, _ in self._policies.values())
 
-    def _of_kind(self, subject: Subject, namespace: str) -> Iterator[Policy]:
-        for key in self._by_kind.get((namespace, subject.api_version, subject.kind), ()):
+    def _speaking_of(self, subject: Subject, namespace: str) -> Iterator[Policy]:
+        """Policies of the namespace that select the object by its name, or others of its kind too."""
+        kind = (namespace, subject.api_version, subject.kind)
+        named, others = self._selecting.get((*kind, subject.name), {}), self._selecting.get((*kind, ""), {})
+        for key in named | others:
             yield self._policies[key][0]
 
     def _changed(self, change: Change) -> None:
         key = change.item.key
         old = self._policies.pop(key, None)
-        for kind in _kinds(old[0]) if old else ():
-            keys = self._by_kind.get(kind)
-            if keys is not None:
-                keys.pop(key, None)
+        for selects in _selects(old[0]) if old else ():
+            keys = self._selecting.get(selects, {})
+            keys.pop(key, None)
+            if not keys:
+                self._selecting.pop(selects, None)
         if change.new is None:
             return
         read = read_policy(change.new)
         if read is None:
             return
         self._policies[key] = read
-        for kind in _kinds(read[0]):
-            self._by_kind.setdefault(kind, {})[key] = None
+        for selects in _selects(read[0]):
+            self._selecting.setdefault(selects, {})[key] = None
 
 
 def read_policy(item: Item) -> tuple[Policy, Json] | None:
@@ -80,8 +86,8 @@ def read_policy(item: Item) -> tuple[Policy, Json] | None:
         return None
 
 
-def _kinds(policy: Policy) -> Iterable[tuple[str, str, str]]:
-    return {(policy.meta.namespace, selector.api_version, selector.kind) for selector in policy.selectors}
+def _selects(policy: Policy) -> Iterable[_Selects]:
+    return {(policy.meta.namespace, each.api_version, each.kind, each.name) for each in policy.selectors}
 
 
 def policy_resource(key: Key) -> Resource:
