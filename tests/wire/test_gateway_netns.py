@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.lab.cluster import LISTEN, NAMESPACE, SERVICE, VIRTUAL, Hub, Lab, a_hub, to
-from tests.support.lab.load import Load, Pod, Span
+from tests.support.lab.load import Load, Pod, Span, Talker
 from tests.support.lab.names import HOST, NameServer, Resolver
 from tests.support.lab.net import GATEWAY, POD, Net, a_net, why_not
 
@@ -160,6 +160,20 @@ async def test_a_link_is_cut_silently(world: World) -> None:
     assert (span.failed, set(span.by)) == (0, {"c"})
     world.net.cut("b", False)
     assert tell("link of b back", await load.until("b")).failed == 0
+
+
+async def test_what_is_under_way_when_a_link_is_cut_is_given_up(world: World) -> None:
+    """After half a minute, in which a link that comes back costs nothing; Linux alone would go on for a quarter of an
+    hour."""
+    await world.labs["a"].pods()
+    load = await world.load("a")
+    await load.until("b")
+    talker = Talker.to(GATEWAY, LISTEN, world.net.prefix("a"))
+    await talker.start()
+    assert await talker.ask() == "b"
+    world.net.cut("b")
+    assert await talker.ask(60) == ""
+    await talker.kill()
 
 
 async def test_two_clusters_lose_each_other_while_the_third_reaches_both(world: World) -> None:

@@ -28,7 +28,8 @@ class Process:
 
     async def start(self) -> None:
         command = ends_with_parent([*self.prefix, sys.executable, "-S", *self.arguments])
-        self.child = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        pipe = asyncio.subprocess.PIPE
+        self.child = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
 
     async def kill(self) -> None:
         if self.child is not None and self.child.returncode is None:
@@ -68,6 +69,22 @@ class Talk:
 
     def close(self) -> None:
         self.writer.close()
+
+
+@dataclass
+class Talker(Process):
+    """A connection that stays open between requests, from within a namespace."""
+
+    @classmethod
+    def to(cls, host: str, port: int, prefix: Sequence[str]) -> Talker:
+        return cls((str(HERE / "talker.py"), host, str(port)), prefix)
+
+    async def ask(self, seconds: float = WAIT_SECONDS) -> str:
+        """Who answers; empty when the connection ends instead. Raises TimeoutError."""
+        assert self.child is not None and self.child.stdin is not None and self.child.stdout is not None
+        self.child.stdin.write(b"\n")
+        async with asyncio.timeout(seconds):
+            return (await self.child.stdout.readline()).decode().strip()
 
 
 @dataclass

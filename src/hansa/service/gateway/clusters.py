@@ -9,7 +9,7 @@ from __future__ import annotations
 from hansa.api.meta import Json
 from hansa.service.gateway import tls
 from hansa.service.gateway.layout import Layout
-from hansa.service.gateway.listeners import KEEPALIVE, export_cluster, import_cluster
+from hansa.service.gateway.listeners import KEEPALIVE, export_cluster, given_up, import_cluster
 from hansa.service.gateway.settings import Settings
 from hansa.service.gateway.site import Address, Inbound, Locality, Outbound, Site
 
@@ -118,6 +118,7 @@ def _cluster(name: str, layout: Layout, settings: Settings, seconds: float) -> J
         "upstream_connection_options": {
             "tcp_keepalive": {f"keepalive_{word}": value for word, value in KEEPALIVE.items()}
         },
+        "upstream_bind_config": {"socket_options": [given_up()]},
         # the limit of the whole gateway is the listeners'
         "circuit_breakers": {"thresholds": [dict.fromkeys(_LIMITS, settings.max_connections)]},
     }

@@ -18,7 +18,9 @@ MAX_CONNECT_ATTEMPTS = 3
 EARLY_BYTES = 64 * 1024
 """What a client may send before a pod has answered."""
 KEEPALIVE = {"probes": 3, "time": 10, "interval": 5}
-"""A connection whose other side has gone is given up after 25 s without a word. Seconds."""
+SILENCE_SECONDS = KEEPALIVE["time"] + KEEPALIVE["probes"] * KEEPALIVE["interval"]
+"""A connection whose other side has gone is given up after so long without a word. Probes are sent while nothing is
+under way only: for what is, Linux would try for a quarter of an hour (tcp(7), TCP_USER_TIMEOUT)."""
 
 
 def export_cluster(inbound: Inbound) -> str:
@@ -54,7 +56,7 @@ def _inbound(offered: Sequence[Inbound], layout: Layout, settings: Settings) -> 
             {"name": "envoy.filters.listener.tls_inspector", "typed_config": {"@type": inspector}},
         ],
         "listener_filters_timeout": "5s",
-        "socket_options": _keepalive(),
+        "socket_options": [*_keepalive(), given_up()],
         "filter_chains": [_chain(one, layout) for one in offered],
     }
 
@@ -105,7 +107,7 @@ def _outbound(outbound: Outbound, settings: Settings) -> Json:
         "@type": "type.googleapis.com/envoy.config.listener.v3.Listener",
         "name": import_cluster(outbound),
         "address": _address(settings.address, outbound.listen),
-        "socket_options": _keepalive(),
+        "socket_options": [*_keepalive(), given_up()],
         "filter_chains": [{"filters": [proxy]}],
     }
 
@@ -136,4 +138,13 @@ def _keepalive() -> list[Json]:
         (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE["interval"]),
         (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE["probes"]),
     )
-    return [{"level": level, "name": name, "int_value": value} for level, name, value in options]
+    return [_option(*option) for option in options]
+
+
+def given_up() -> Json:
+    """The socket option for what is under way when the other side goes."""
+    return _option(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE_SECONDS * 1000)
+
+
+def _option(level: int, name: int, value: int) -> Json:
+    return {"level": level, "name": name, "int_value": value}
