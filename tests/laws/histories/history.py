@@ -312,8 +312,7 @@ class History:
 
     async def _has_acted(self, wish: Wish) -> bool:
         """Whether the binding says already what the policy wants; one that goes at once may never be heard."""
-        bindings = scheme.RESOURCE_BINDINGS if wish.within else scheme.CLUSTER_RESOURCE_BINDINGS
-        live = await self.federation.get("hub", bindings, wish.binding, wish.within)
+        live = await self._binding(wish)
         spec = live["spec"] if live is not None else {}
         clusters = {target["name"] for target in spec.get("clusters", ())}
         suspended = bool((spec.get("suspension") or {}).get("dispatching"))
@@ -334,7 +333,19 @@ class History:
             elif member in wish.released:
                 self._blur(wish, member)
             wish.unsure = wish.unsure or (wish.bound == BY_LABEL != wish.policy)
+        for wish in self.wishes:
+            if member not in self.chosen and wish not in following and await self._follows_labels(wish):
+                self._lose(wish, {member}, await self._held(wish))
         await self._mark(member)
+
+    async def _follows_labels(self, wish: Wish) -> bool:
+        """Whether the binding still says what an earlier policy did: of two edits, the later may be heard first."""
+        live = await self._binding(wish)
+        return live is not None and "labelSelector" in (live["spec"]["placement"].get("clusterAffinity") or {})
+
+    async def _binding(self, wish: Wish) -> Json | None:
+        bindings = scheme.RESOURCE_BINDINGS if wish.within else scheme.CLUSTER_RESOURCE_BINDINGS
+        return await self.federation.get("hub", bindings, wish.binding, wish.within)
 
     async def _mark(self, member: str) -> None:
         patch = {"metadata": {"labels": {CHOSEN: "yes" if member in self.chosen else "no"}}}
