@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 from hansa.api.affinity import matches
 from hansa.api.cluster import Cluster
@@ -41,8 +42,8 @@ async def told(
         try:
             manifest = await _manifest(convention, template, binding, target)
             if convention.override_policies:
-                found += _by_policies(manifest, [*wide, *own], cluster)
-            found += _by_itself(convention, template, manifest, target.name)
+                found += _told(target.name, manifest, _of_policies([*wide, *own], cluster))
+            found += _told(target.name, manifest, _of_itself(convention, template, target.name))
         except InterpretError as error:
             found.append(OverrideTold(cluster=target.name, policy="", rule=0, fault=str(error)))
     return found
@@ -58,35 +59,34 @@ async def _manifest(convention: Convention, template: Item, binding: Item, targe
     return manifest
 
 
-def _by_policies(manifest: Json, policies: Sequence[Overrides], cluster: Cluster) -> Iterator[OverrideTold]:
-    name = cluster.metadata.name
-    for policy in policies:
-        for index, rule in enumerate(policy.rules):
-            if not matches(rule.target_cluster, cluster):
-                continue
-            shown = _shown(policy.meta)
-            try:
-                changed = apply_overriders(manifest, rule.overriders)
-            except OverrideError as error:
-                yield OverrideTold(cluster=name, policy=shown, rule=index, fault=str(error))
-                return
-            fields = _fields(manifest, changed)
-            yield OverrideTold(cluster=name, policy=shown, rule=index, fields=fields)
-            manifest = changed
+Rule = tuple[str, int, Callable[[Json], Json]]
+"""Whose it is, its number, and what it makes of a manifest."""
 
 
-def _by_itself(convention: Convention, template: Item, manifest: Json, cluster: str) -> Iterator[OverrideTold]:
-    """A federated object brings its overrides along."""
-    for index, operation in enumerate(convention.overrides(template.json(), cluster)):
-        shown = f"{template.kind} {template.key}"
+def _told(cluster: str, manifest: Json, rules: Iterable[Rule]) -> Iterator[OverrideTold]:
+    """Rule by rule; what cannot be applied ends it, as it ends rendering."""
+    for policy, number, change in rules:
         try:
-            changed = apply_json_patch(manifest, [operation], missing=convention.patch_missing)
-        except PatchError as error:
-            yield OverrideTold(cluster=cluster, policy=shown, rule=index, fault=str(error))
+            changed = change(manifest)
+        except (OverrideError, PatchError) as error:
+            yield OverrideTold(cluster=cluster, policy=policy, rule=number, fault=str(error))
             return
-        fields = _fields(manifest, changed)
-        yield OverrideTold(cluster=cluster, policy=shown, rule=index, fields=fields)
+        yield OverrideTold(cluster=cluster, policy=policy, rule=number, fields=_fields(manifest, changed))
         manifest = changed
+
+
+def _of_policies(policies: Sequence[Overrides], cluster: Cluster) -> Iterator[Rule]:
+    for policy in policies:
+        for number, rule in enumerate(policy.rules):
+            if matches(rule.target_cluster, cluster):
+                yield _shown(policy.meta), number, partial(apply_overriders, overriders=rule.overriders)
+
+
+def _of_itself(convention: Convention, template: Item, cluster: str) -> Iterator[Rule]:
+    """A federated object brings its overrides along."""
+    shown = f"{template.kind} {template.key}"
+    for number, operation in enumerate(convention.overrides(template.json(), cluster)):
+        yield shown, number, partial(apply_json_patch, ops=[operation], missing=convention.patch_missing)
 
 
 def _fields(before: Json, after: Json) -> tuple[FieldChange, ...]:
