@@ -14,7 +14,7 @@ from tests.support.federation import Federation, Tap
 from tests.support.objects import DEPLOYMENTS, config_map, deployment, metadata, policy, selects
 
 from hansa.api import names, scheme
-from hansa.api.meta import Json
+from hansa.api.meta import Json, Resource
 from hansa.api.work import BindingSpec
 from hansa.control.context import Options
 from hansa.control.place.estimators import EstimateError
@@ -293,6 +293,40 @@ async def test_components_need_room_for_a_whole_set(federation: Federation) -> N
     await federation.settle()
     status, reason, message = await scheduled(federation)
     assert (status, reason) == ("False", "SchedulerError") and "no enough resource" in message
+
+
+async def test_sets_of_components_on_their_way_take_room(federation: Federation) -> None:
+    """Karmada's estimator_test: six sets of 150m find room in one CPU, a seventh does not, nor does a Deployment."""
+    await joined(federation, member1=100)
+    one_cpu = {"status": {"allocatable": {"pods": "100", "cpu": "1", "memory": "64Gi"}}}
+    nodes = Resource("", "v1", "nodes", "Node", False)
+    await federation.clients["member1"].patch(nodes, "n1", None, one_cpu, subresource="status")
+    await asyncio.sleep(25)
+    where = {"replicaScheduling": DYNAMIC, "spreadConstraints": ONE_CLUSTER}
+    parts = [
+        {"name": name, "replicas": 1, "replicaRequirements": {"resourceRequest": {"cpu": cpu}}}
+        for name, cpu in (("jobmanager", "50m"), ("taskmanager", "100m"))
+    ]
+
+    async def decided(name: str, **spec: Any) -> str:
+        reference = {"apiVersion": "apps/v1", "kind": "Deployment", "namespace": NAMESPACE, "name": name}
+        labels = {names.BINDING_MANAGED_BY_LABEL: "test"}
+        document = {
+            "apiVersion": "work.karmada.io/v1alpha2",
+            "kind": "ResourceBinding",
+            "metadata": metadata(f"{name}-deployment", NAMESPACE, labels),
+            "spec": {"resource": reference, "placement": where, **spec},
+        }
+        await federation.apply(document)
+        await federation.settle()
+        return (await scheduled(federation, name))[1]
+
+    said = [await decided(f"job{number}", components=parts) for number in range(7)]
+    assert said == ["Success"] * 6 + ["SchedulerError"]
+    assert "no enough resource" in (await scheduled(federation, "job6"))[2]
+    request = {"resourceRequest": {"cpu": "200m"}}
+    assert await decided("web", replicas=1, replicaRequirements=request) == "SchedulerError"
+    assert "no enough resource" in (await scheduled(federation, "web"))[2]
 
 
 # -- the hub says no --------------------------------------------------------------------------------------------------

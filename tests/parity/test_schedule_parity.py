@@ -8,12 +8,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from hansa.api import names
 from hansa.api.cluster import Cluster
 from hansa.api.work import BindingSpec, BindingStatus
 from hansa.schedule import Fit, Request, Snapshot, Unfit, schedule
 from hansa.schedule.candidate import Candidate
 from hansa.schedule.capacity import Demand, Room
 from hansa.schedule.groups import Group, choose
+from hansa.schedule.needed import applied_placement, due
 from hansa.schedule.regions import region_score
 from hansa.schedule.snapshot import ClusterInfo
 
@@ -150,6 +152,29 @@ def test_rescheduling_begins_anew() -> None:
     spec = binding(12, divided(AGGREGATED), {"m1": 6, "m2": 6}, rescheduleTriggeredAt="2026-01-02T00:00:00Z")
     outcome = schedule(Request.of(spec, BindingStatus(**times)), Snapshot.of(rooms(m1=2, m2=20)))
     assert shares(outcome) == {"m2": 12}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "expected"),
+    [
+        (DYNAMIC, {"m1": 3, "m2": 3}),
+        ({"replicaDivisionPreference": "Weighted"}, {"m1": 3, "m2": 3}),
+        (AGGREGATED, {"m2": 6}),
+    ],
+)
+def test_a_cluster_that_recovered_is_used_again_when_rescheduling_is_asked_for(
+    strategy: Mapping[str, Any], expected: dict[str, int]
+) -> None:
+    """Karmada's workloadrebalancer_test: everything is in m2 since m1 was evicted. By itself nothing moves."""
+    times = {"last_scheduled_time": "2026-01-01T00:00:00Z"}
+    members, held = Snapshot.of(rooms(m1=10, m2=4)), {"m2": 6}
+    spec = binding(6, divided(strategy), held)
+    assert spec.placement is not None
+    applied = {names.APPLIED_PLACEMENT_ANNOTATION: applied_placement(spec.placement)}
+    assert due(spec, BindingStatus(**times), applied, members) is None
+    spec = binding(6, divided(strategy), held, rescheduleTriggeredAt="2026-01-02T00:00:00Z")
+    assert due(spec, BindingStatus(**times), applied, members) == "RescheduleAsked"
+    assert shares(schedule(Request.of(spec, BindingStatus(**times)), members)) == expected
 
 
 def groups(text: str) -> list[Group]:
