@@ -134,7 +134,7 @@ CASES: list[tuple[str, str, str, str, Callable[[Hub], None], str]] = [
     ("ClusterRole", "", "mutatingwebhookconfigurations", "create", _webhooks, "patch mutatingwebhookconfigurations"),
     ("ClusterRole", "", "roles", "escalate", _role, "patch roles"),
     ("ClusterRole", "", "roles", "bind", _role_binding, "patch rolebindings"),
-    ("Role", "hansa-system", "leases", "create", _lease, "create leases"),
+    ("ClusterRole", "", "leases", "create", _lease, "create leases"),
     ("Role", "hansa-system", "leases", "update", _lease, "update leases"),
     ("Role", "hansa-system", "secrets", "create", _serving_secret, "create secrets"),
     ("Role", "karmada-cluster", "secrets", "create", _kubefed_cluster, "create secrets"),

@@ -72,7 +72,7 @@ def permissions() -> list[Json]:
                     **_rule(["certificates.k8s.io"], ["signers"], ["approve", "sign"]),
                     "resourceNames": [names.GATEWAY_SIGNER],
                 },
-                # since when services of a cluster are not heard of: in its execution namespace
+                # the leader's; and since when services of a cluster are not heard of, in its execution namespace
                 _rule(["coordination.k8s.io"], ["leases"], ["create"]),
                 # beside a ServiceImport: its derived Service and its exporters' slices
                 _rule([""], ["services"], ["create", "delete"]),
@@ -92,7 +92,7 @@ def permissions() -> list[Json]:
         _role(
             names.HANSA_NAMESPACE,
             [
-                _rule(["coordination.k8s.io"], ["leases"], ["create", "update"]),
+                _rule(["coordination.k8s.io"], ["leases"], ["update"]),
                 _rule([""], ["secrets", "configmaps"], ["create"]),
                 {**_rule([""], ["serviceaccounts/token"], ["create"]), "resourceNames": [ACCOUNT]},
             ],
