@@ -52,8 +52,7 @@ async def start(
     begun = told = loop.time()
     deadline = begun + START_SECONDS
     while loop.time() < deadline:
-        ready = folder.readiness()
-        if ready is not None and folder.owner() == process.pid:
+        if folder.owner() == process.pid and (ready := folder.readiness()) is not None:
             return ready
         if process.poll() is not None:
             raise ConfigError(f"the federation did not start:\n{_tail(folder.log)}")

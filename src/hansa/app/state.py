@@ -81,6 +81,8 @@ class StateFolder:
             os.close(handle)
             return False
         self._lock = handle
+        # of one who was killed; before there is a pid, by which others know whose word it is
+        (self.directory / "ready").unlink(missing_ok=True)
         (self.directory / "pid").write_text(f"{os.getpid()}\n")
         return True
 

@@ -223,7 +223,9 @@ class History:
             if member in held:
                 wish.released.add(member)
                 self.oracle.preserved.add(self._place(member, wish))
-            elif wish.ever_preserved:
+                continue
+            wish.theirs.pop(member, None)  # it may go with the object
+            if wish.ever_preserved:
                 self._blur(wish, member)
 
     def _blur(self, wish: Wish, member: str) -> None:

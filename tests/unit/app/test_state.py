@@ -74,3 +74,10 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     file.write_text("")
     with pytest.raises(ConfigError, match="--dir"):
         StateFolder(file / "fed").prepare()
+
+
+def test_the_word_of_one_who_was_killed_is_not_taken_for_ours(folder):
+    folder.ready({"summary": "ready"})
+    assert folder.acquire()
+    assert folder.readiness() is None
+    folder.release()
