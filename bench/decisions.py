@@ -90,6 +90,7 @@ async def measure_decisions(rig: Rig, count: int) -> dict[str, Any]:
     result: dict[str, Any] = {"rig": rig.name, "case": f"{count} new bindings scheduled"}
     async with _watcher(rig, "live") as seen:
         result |= await _decided(rig, seen, "live", count)
+    await _delete(rig, "live", count)
     if isinstance(rig.plane, Plane):
         rig.plane.pause()
         await _create(rig, "waiting", count)
@@ -110,6 +111,16 @@ async def _create(rig: Rig, prefix: str, count: int) -> None:
         await rig.hub.create(scheme.RESOURCE_BINDINGS, _binding(number, prefix))
 
     await spread(one, count)
+
+
+async def _delete(rig: Rig, prefix: str, count: int) -> None:
+    """Before anybody reports on them, which is not what is measured and would fall into what comes next."""
+
+    async def one(number: int) -> None:
+        await rig.hub.delete(scheme.RESOURCE_BINDINGS, f"{prefix}-{number}", NAMESPACE)
+
+    await spread(one, count)
+    await asyncio.sleep(1.5)
 
 
 async def _decided(rig: Rig, decisions: Watcher, prefix: str, count: int) -> dict[str, Any]:
