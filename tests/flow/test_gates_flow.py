@@ -75,6 +75,18 @@ async def test_what_found_no_room_backs_off_as_all_do_where_there_are_no_priorit
     assert (reason(await bound(hub, "second-deployment")) == "Success") is soon
 
 
+async def give_components(hub: Federation) -> None:
+    """To a binding that goes to one cluster, placed anew."""
+    template = objects.config_map("job", NAMESPACE)
+    once = [{"spreadByField": "cluster", "minGroups": 1, "maxGroups": 1}]
+    placement = {"replicaScheduling": DIVIDED, "spreadConstraints": once}
+    await hub.apply(template, objects.policy("p", NAMESPACE, [objects.selects(template)], placement=placement))
+    await hub.settle()
+    patch: Json = {"spec": {"components": PARTS, "clusters": None}}
+    await hub.hub.patch(scheme.RESOURCE_BINDINGS, "job-configmap", NAMESPACE, patch)
+    await hub.settle()
+
+
 @pytest.mark.parametrize(
     ("gates", "targets"),
     [
@@ -92,27 +104,13 @@ async def test_what_found_no_room_backs_off_as_all_do_where_there_are_no_priorit
 )
 async def test_components_are_not_heeded(federation: Federation, gates: str, targets: list[Json]):
     hub = await opened(federation, gates)
-    template = objects.config_map("job", NAMESPACE)
-    once = [{"spreadByField": "cluster", "minGroups": 1, "maxGroups": 1}]
-    placement = {"replicaScheduling": DIVIDED, "spreadConstraints": once}
-    await hub.apply(template, objects.policy("p", NAMESPACE, [objects.selects(template)], placement=placement))
-    await hub.settle()
-    patch: Json = {"spec": {"components": PARTS, "clusters": None}}
-    await hub.hub.patch(scheme.RESOURCE_BINDINGS, "job-configmap", NAMESPACE, patch)
-    await hub.settle()
+    await give_components(hub)
     assert (await bound(hub, "job-configmap"))["spec"]["clusters"] == targets
 
 
 async def test_components_that_are_not_heeded_ask_for_no_room(federation: Federation):
     hub = await opened(federation, "MultiplePodTemplatesScheduling=false", pods=2)
-    template = objects.config_map("job", NAMESPACE)
-    once = [{"spreadByField": "cluster", "minGroups": 1, "maxGroups": 1}]
-    placement = {"replicaScheduling": DIVIDED, "spreadConstraints": once}
-    await hub.apply(template, objects.policy("p", NAMESPACE, [objects.selects(template)], placement=placement))
-    await hub.settle()
-    patch: Json = {"spec": {"components": PARTS, "clusters": None}}
-    await hub.hub.patch(scheme.RESOURCE_BINDINGS, "job-configmap", NAMESPACE, patch)
-    await hub.settle()
+    await give_components(hub)
     assert reason(await bound(hub, "job-configmap")) == "Success"
 
 

@@ -10,7 +10,7 @@ from tests.support.objects import CONFIG_MAPS, DEPLOYMENTS, config_map, deployme
 
 from hansa.api import names, scheme
 from hansa.api.item import Item
-from hansa.api.meta import Key
+from hansa.api.meta import Json, Key, Resource
 from hansa.kube.transport import Answer
 
 pytestmark = pytest.mark.looptime(resolution=2**-20)
@@ -70,20 +70,25 @@ def refuse(federation: Any, monkeypatch: Any, method: str, ending: str, times: i
     return failures
 
 
-async def test_a_template_that_is_released_late_leaves_no_marks_in_members(federation: Any, monkeypatch: Any) -> None:
-    """The binding was rendered while its template still bore the claim."""
+async def released_late(federation: Any, monkeypatch: Any, template: Json, resource: Resource) -> tuple[Json, Json]:
+    """What hub and member have of `template` after its policy went while the hub failed its release three times."""
     await federation.join("member1")
     await federation.settle()
-    template = config_map("web", NAMESPACE)
     await federation.apply(template, policy("p", NAMESPACE, [selects(template)]))
     await federation.settle()
-    failures = refuse(federation, monkeypatch, "PATCH", "/configmaps/web", 3)
+    name = template["metadata"]["name"]
+    failures = refuse(federation, monkeypatch, "PATCH", f"/{resource.plural}/{name}", 3)
     await federation.hub.delete(scheme.PROPAGATION_POLICIES, "p", NAMESPACE)
     await federation.settle()
     assert not failures
-    released = await federation.get("hub", CONFIG_MAPS, "web", NAMESPACE)
+    released = await federation.get("hub", resource, name, NAMESPACE)
     assert names.POLICY_ID_LABEL not in (released["metadata"].get("labels") or {})
-    live = await federation.get("member1", CONFIG_MAPS, "web", NAMESPACE)
+    return released, await federation.get("member1", resource, name, NAMESPACE)
+
+
+async def test_a_template_that_is_released_late_leaves_no_marks_in_members(federation: Any, monkeypatch: Any) -> None:
+    """The binding was rendered while its template still bore the claim."""
+    _, live = await released_late(federation, monkeypatch, config_map("web", NAMESPACE), CONFIG_MAPS)
     assert names.POLICY_ID_LABEL not in live["metadata"]["labels"]
     assert names.POLICY_NAME_ANNOTATION not in live["metadata"]["annotations"]
 
@@ -119,18 +124,7 @@ async def test_what_happens_to_an_object_before_its_kind_is_watched_is_put_right
 
 async def test_members_learn_the_generation_that_a_late_release_made(federation: Any, monkeypatch: Any) -> None:
     """Annotations of a Deployment count as a change, and `kubectl rollout status` waits until all have observed it."""
-    await federation.join("member1")
-    await federation.settle()
-    template = deployment("web", NAMESPACE)
-    await federation.apply(template, policy("p", NAMESPACE, [selects(template)]))
-    await federation.settle()
-    failures = refuse(federation, monkeypatch, "PATCH", "/deployments/web", 3)
-    await federation.hub.delete(scheme.PROPAGATION_POLICIES, "p", NAMESPACE)
-    await federation.settle()
-    assert not failures
-    released = await federation.get("hub", DEPLOYMENTS, "web", NAMESPACE)
-    assert names.POLICY_ID_LABEL not in (released["metadata"].get("labels") or {})
-    live = await federation.get("member1", DEPLOYMENTS, "web", NAMESPACE)
+    released, live = await released_late(federation, monkeypatch, deployment("web", NAMESPACE), DEPLOYMENTS)
     assert live["metadata"]["annotations"][names.TEMPLATE_GENERATION_ANNOTATION] == str(
         released["metadata"]["generation"]
     )

@@ -135,12 +135,8 @@ class Walk:
         await self._changed(
             "patch", "propagationpolicy", "web-pods", "--type=merge", f"--patch={json.dumps(placement)}"
         )
-        tally, loop = Tally(), asyncio.get_running_loop()
-        deadline = loop.time() + SWITCH_SECONDS
-        while (tally.last, tally.in_a_row >= STEADY) != (to, True) and loop.time() < deadline:
-            await self._ask(LOCAL, tally, set())
-            await asyncio.sleep(PAUSE_SECONDS)
-        switched = tally.last == to and tally.in_a_row >= STEADY
+        tally = Tally()
+        switched = await self._ask_until(LOCAL, tally, lambda: tally.last == to and tally.in_a_row >= STEADY)
         return Step(
             f"{LOCAL}: {title}, then {to} answers",
             _shown(tally) + ("" if switched else f", no switch in {SWITCH_SECONDS:g} s"),
@@ -185,11 +181,17 @@ class Walk:
 
         A name has its address before it has endpoints, as that of any Service has.
         """
-        tally, loop = Tally(), asyncio.get_running_loop()
+        tally = Tally()
+        await self._ask_until(member, tally, lambda: tally.answered.keys() >= set(clusters))
+
+    async def _ask_until(self, member: str, tally: Tally, done: Callable[[], bool]) -> bool:
+        """Whether it came to be `done` in SWITCH_SECONDS."""
+        loop = asyncio.get_running_loop()
         deadline = loop.time() + SWITCH_SECONDS
-        while not tally.answered.keys() >= set(clusters) and loop.time() < deadline:
+        while not done() and loop.time() < deadline:
             await self._ask(member, tally, set())
             await asyncio.sleep(PAUSE_SECONDS)
+        return done()
 
     async def _ask(self, member: str, tally: Tally, endpoints: set[str]) -> None:
         try:
