@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from hansa.api import names, scheme
+from hansa.api import scheme
 from hansa.api.cluster import Cluster
 from hansa.api.item import Item
 from hansa.api.meta import Key, Resource
 from hansa.api.work import ResourceBinding
 from hansa.base.names import cluster_of, execution_namespace
 from hansa.control.aggregate.reconciler import Aggregator
-from hansa.control.bindings import binding_of
+from hansa.control.bindings import binding_of, binding_resource
 from hansa.control.cluster.controllers import cluster_controllers, cluster_keeper
 from hansa.control.clusters import Clusters
 from hansa.control.context import Context, Part
+from hansa.control.decisions import Decisions
 from hansa.control.evict.reconciler import Evictor
 from hansa.control.execute.apply import Applier
 from hansa.control.execute.reconciler import Executor
@@ -25,7 +26,7 @@ from hansa.control.outcomes import Outcomes
 from hansa.control.place.metrics import incoming
 from hansa.control.place.placer import Placer
 from hansa.control.place.reconciler import Scheduler
-from hansa.control.place.triggers import affected, concerns_placement, opens_ways
+from hansa.control.place.triggers import affected, concerns_placement, opens_ways, priority_of
 from hansa.control.render.overrides import OverridePolicies, read_overrides
 from hansa.control.render.reconciler import Renderer
 from hansa.control.templates import Templates
@@ -45,7 +46,10 @@ def controllers(context: Context, placer: Placer) -> list[Part]:
     watches = Watches(context.fleet)
     outcomes = Outcomes()
     policies = OverridePolicies(context.cache)
-    place, render = _place(context, placer), _render(context, policies)
+    reports = Queue[Key]("aggregate")
+    patience = Patience(reports, context.traffic, context.options.report_delay_seconds)
+    decisions = Decisions(patience)
+    place, render = _place(context, placer, decisions), _render(context, policies)
     execute = _execute(context, watches, outcomes)
     for controller in (place, render, execute):
         context.traffic.add(controller.queue)
@@ -56,7 +60,7 @@ def controllers(context: Context, placer: Placer) -> list[Part]:
         render,
         execute,
         _observe(context, watches, outcomes),
-        _aggregate(context),
+        _aggregate(context, decisions, reports, patience),
         *([_evict(context)] if context.options.gates.enabled("GracefulEviction") else ()),
     ]
 
@@ -65,23 +69,26 @@ def deciding_controllers(context: Context, placer: Placer) -> list[Part]:
     """The pipeline up to the Works, over a hub without members: what is decided, and nothing that is carried out."""
     add_indexes(context.cache)
     policies = OverridePolicies(context.cache)
-    place, render = _place(context, placer), _render(context, policies)
+    place, render = _place(context, placer, Decisions()), _render(context, policies)
     for controller in (place, render):
         context.traffic.add(controller.queue)
     return [cluster_keeper(context), _namespaces(context, policies), place, render]
 
 
-def _place(context: Context, placer: Placer) -> Controller[Key]:
-    scheduler = Scheduler(context, placer)
+def _place(context: Context, placer: Placer, decisions: Decisions) -> Controller[Key]:
+    scheduler = Scheduler(context, placer, decisions)
     bindings = [context.cache.informer(resource) for resource in BINDINGS]
-    priority = scheduler.priority if context.options.gates.enabled("PriorityBasedScheduling") else None
-    queue = Queue[Key]("place", priority=priority)
+
+    def priority(key: Key) -> int:
+        return priority_of(context.cache.informer(binding_resource(key)).store.get(key))
+
+    ordered = context.options.gates.enabled("PriorityBasedScheduling")
+    queue = Queue[Key]("place", priority=priority if ordered else None)
     placer.waiting = lambda: queue.top_priority
     scheduler.backlog.waiting = lambda: len(queue)
     controller = Controller(
         "place", scheduler, workers=context.options.workers, queue=queue, needs=(placer.clusters, *bindings)
     )
-    patience = Patience(controller.queue, context.traffic, context.options.report_delay_seconds)
 
     def changed(change: Change) -> None:
         old, new = change.old, change.new
@@ -91,10 +98,6 @@ def _place(context: Context, placer: Placer) -> Controller[Key]:
                 queue.add(key, low=True)
         if new is None:
             scheduler.forget(change.item.key)
-        elif old is None and not change.initial and names.APPLIED_PLACEMENT_ANNOTATION in new.annotations:
-            # born with its clusters: all that is left is to say so
-            incoming("BindingAdd")
-            patience.add(new.key)
         elif old is None or old.meta.generation != new.meta.generation:
             incoming("BindingAdd" if old is None else "BindingUpdate")
             controller.queue.add(new.key, low=change.initial)
@@ -275,12 +278,13 @@ def _observe(context: Context, watches: Watches, outcomes: Outcomes) -> Part:
     return controller
 
 
-def _aggregate(context: Context) -> Part:
+def _aggregate(context: Context, decisions: Decisions, queue: Queue[Key], patience: Patience) -> Part:
     cache = context.cache
     works = cache.informer(scheme.WORKS)
     bindings = [cache.informer(resource) for resource in BINDINGS]
-    controller = Controller("aggregate", Aggregator(context), workers=context.options.workers, needs=(works, *bindings))
-    patience = Patience(controller.queue, context.traffic, context.options.report_delay_seconds)
+    aggregator = Aggregator(context, decisions)
+    needs = (works, *bindings)
+    controller = Controller("aggregate", aggregator, workers=context.options.workers, queue=queue, needs=needs)
 
     def work_changed(change: Change) -> None:
         key = binding_of(change.item)

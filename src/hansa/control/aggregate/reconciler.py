@@ -17,11 +17,14 @@ from hansa.control import sources
 from hansa.control.aggregate.items import aggregated, fully_applied, is_reported
 from hansa.control.bindings import binding_resource
 from hansa.control.context import Context
+from hansa.control.decisions import Decisions, success, tell_success
 from hansa.control.indexes import WORKS_BY_BINDING, binding_id
 from hansa.runtime.controller import Requeue
 
 SUCCEED = "AggregateStatusSucceed"
 PATIENCE_SECONDS = 5.0
+TOLD_ALONE_SECONDS = 1.0
+"""A decision waits so long for what its Works report, then it is told without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,37 +32,60 @@ class Aggregator:
     """`since` says from when on a binding has had Works that nobody has reported on."""
 
     context: Context
+    decisions: Decisions
     since: dict[Key, float] = field(default_factory=dict[Key, float])
 
     async def reconcile(self, key: Key) -> Requeue | None:
-        resource = binding_resource(key)
-        item = self.context.cache.informer(resource).store.get(key)
-        if item is None or item.deleting or not binding_id(item):
+        item = self.context.cache.informer(binding_resource(key)).store.get(key)
+        if item is None or item.deleting:
             self.since.pop(key, None)
             return None
-        works = self.context.cache.informer(scheme.WORKS).store.by(WORKS_BY_BINDING, binding_id(item))
-        binding = item.as_(ResourceBinding)
-        if not works and not binding.status.aggregated_status and not binding.spec.expected_clusters:
-            return None
-        waiting = self._waiting_seconds(key, works, len(binding.spec.expected_clusters))
-        if waiting > 0:
-            return Requeue(waiting)
-        entries = aggregated(works)
-        now = self.context.clock.now()
-        conditions = with_condition(binding.status.conditions, fully_applied(binding.spec, entries), now)
-        change: Json = {}
-        if conditions != (binding.status.conditions or []):
+        binding, now = item.as_(ResourceBinding), self.context.clock.now()
+        before = binding.status.conditions or []
+        conditions, change = before, Json()
+        works = self._works(item)
+        entries, waiting = self._entries(item, binding, works)
+        decided = self.decisions.untold_of(key) == item.meta.generation
+        alone = waiting - (PATIENCE_SECONDS - TOLD_ALONE_SECONDS)
+        if decided and works and alone > 0:
+            return Requeue(alone)
+        if decided:
+            conditions, change = success(conditions, item.meta.generation, now)
+        if entries is not None:
+            conditions = with_condition(conditions, fully_applied(binding.spec, entries), now)
+            if not equal_json(msgspec.to_builtins(binding.status.aggregated_status or []), _comparable(entries)):
+                change["aggregatedStatus"] = entries
+        if conditions != before:
             change["conditions"] = documents(conditions)
-        if not equal_json(msgspec.to_builtins(binding.status.aggregated_status or []), _comparable(entries)):
-            change["aggregatedStatus"] = entries
-        if not change:
-            return None
-        patch: Json = {"metadata": {"resourceVersion": item.meta.resource_version}, "status": change}
-        await self.context.hub.patch(resource, key.name, key.namespace or None, patch, subresource="status")
+        if change:
+            await self._write(item, change)
+        if decided:
+            self.decisions.told(key, item.meta.generation)
+            tell_success(self.context, item, binding.spec)
         if "aggregatedStatus" in change:
             message = f"Update {item.kind}({key}) with AggregatedStatus successfully."
             self.context.recorder.of(sources.binding_status(item.kind)).event(item, "Normal", SUCCEED, message)
-        return None
+        return Requeue(waiting) if waiting > 0 else None
+
+    def _works(self, item: Item) -> Sequence[Item]:
+        if not binding_id(item):
+            return ()
+        return self.context.cache.informer(scheme.WORKS).store.by(WORKS_BY_BINDING, binding_id(item))
+
+    def _entries(self, item: Item, binding: ResourceBinding, works: Sequence[Item]) -> tuple[list[Json] | None, float]:
+        """What the Works report; None when there is nothing to say, or nothing yet: then how long to wait."""
+        expected = len(binding.spec.expected_clusters)
+        if not binding_id(item) or not (works or binding.status.aggregated_status or expected):
+            return None, 0.0
+        waiting = self._waiting_seconds(item.key, works, expected)
+        return (None, waiting) if waiting > 0 else (aggregated(works), 0.0)
+
+    async def _write(self, item: Item, change: Json) -> None:
+        key = item.key
+        patch: Json = {"metadata": {"resourceVersion": item.meta.resource_version}, "status": change}
+        await self.context.hub.patch(
+            binding_resource(key), key.name, key.namespace or None, patch, subresource="status"
+        )
 
     def _waiting_seconds(self, key: Key, works: Sequence[Item], expected: int) -> float:
         """How long to wait for the rest: Works on their way report soon, and one write then does for all."""

@@ -12,9 +12,9 @@ from hansa.api.conditions import condition, documents, with_condition
 from hansa.api.item import Item
 from hansa.api.meta import Condition, Json, Key
 from hansa.api.work import BindingSpec, ResourceBinding, TargetCluster
-from hansa.base.clock import rfc3339
-from hansa.control.bindings import binding_resource, template_reference
+from hansa.control.bindings import binding_resource
 from hansa.control.context import Context
+from hansa.control.decisions import FAILED, SCHEDULED, Decisions, success, tell, tell_success
 from hansa.control.place.metrics import Backlog, attempted
 from hansa.control.place.placer import Estimates, Placer
 from hansa.control.place.triggers import is_ours, is_placed_here
@@ -24,44 +24,30 @@ from hansa.runtime.controller import Requeue, Retry, Terminal
 from hansa.schedule import Fit, Unfit
 from hansa.schedule.needed import applied_placement, due
 from hansa.schedule.outcome import Reason
+from hansa.schedule.request import reschedule_asked
 
-SCHEDULED = "Scheduled"
-SUCCEED = "ScheduleBindingSucceed"
-FAILED = "ScheduleBindingFailed"
 UNSCHEDULABLE_SECONDS = 300.0
 FIRST_BACKOFF_SECONDS = 1.0
 LAST_BACKOFF_SECONDS = 10.0
-_SUCCESS = Condition(
-    type=SCHEDULED, status="True", reason="Success", message="Binding has been scheduled successfully."
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Scheduler:
-    """`loud` holds bindings for which a change of clusters asks for a new time in status even if nothing moves;
-    `written` the generation that was last reported, so that the echo of an own write is not taken for news."""
+    """`loud` holds bindings for which a change of clusters asks for a new time in status even if nothing moves."""
 
     context: Context
     placer: Placer
+    decisions: Decisions
     loud: set[Key] = field(default_factory=set[Key])
-    written: dict[Key, int] = field(default_factory=dict[Key, int])
     failures: dict[Key, int] = field(default_factory=dict[Key, int])
     """How often in a row a binding could not be scheduled for an error."""
     backlog: Backlog = field(default_factory=Backlog)
     one_by_one: asyncio.Lock = field(default_factory=asyncio.Lock)
     """For decisions that look at where others are, or ask first: no other such decision comes between."""
 
-    def priority(self, key: Key) -> int:
-        """Of a binding in the queue."""
-        item = self.context.cache.informer(binding_resource(key)).store.get(key)
-        if item is None or b'"schedulePriority"' not in item.raw:
-            return 0
-        asked = item.as_(ResourceBinding).spec.schedule_priority
-        return asked.priority if asked is not None else 0
-
     def forget(self, key: Key) -> None:
         """The binding is gone."""
-        self.written.pop(key, None)
+        self.decisions.forget(key)
         self.failures.pop(key, None)
         self.backlog.settled(key)
 
@@ -118,7 +104,7 @@ class Scheduler:
         if outcome is None:
             raise Retry("clusters are not known yet")
         for attempt in outcome.attempts:
-            self._tell(item, binding.spec, "Warning", FAILED, f"failed to schedule {_shown(item)} {attempt}")
+            tell(self.context, item, binding.spec, "Warning", FAILED, f"failed to schedule {_shown(item)} {attempt}")
         if isinstance(outcome, Unfit):
             await self._refuse(item, binding, outcome)
             return outcome
@@ -139,29 +125,30 @@ class Scheduler:
         written = await self._write_spec(item, binding.spec, list(fit.targets))
         status = binding.status
         generation = written.meta.generation
+        if self.decisions.untold_of(key) == generation:
+            return
         said = condition(status.conditions, SCHEDULED)
         current = (
-            said is not None
-            and said.status == "True"
-            and max(status.scheduler_observed_generation, self.written.get(key, 0)) >= generation
+            (said is None or said.status == "True")
+            and max(status.scheduler_observed_generation, self.decisions.told_of(key)) >= generation
             and status.scheduler_observed_affinity_name
             == (fit.affinity_name or status.scheduler_observed_affinity_name)
         )
         if current and not loud:
             return
+        # what the next decision reads in status is written at once
+        read = bool(fit.affinity_name) or reschedule_asked(binding.spec, status)
+        if not read and self.decisions.postpone(key, generation):
+            return
         now = self.context.clock.now()
-        change: Json = {
-            "schedulerObservedGeneration": generation,
-            "lastScheduledTime": rfc3339(now),
-            "conditions": documents(with_condition(status.conditions, _SUCCESS, now)),
-        }
+        conditions, change = success(status.conditions, generation, now)
+        change["conditions"] = documents(conditions)
         if fit.affinity_name:
             change["schedulerObservingAffinityName"] = fit.affinity_name
         await self._write_status(written, change)
-        self.written[key] = generation
-        result = ", ".join(f"{target.name}:{target.replicas}" for target in fit.targets)
-        colon = ":" if key.namespace else ""
-        self._tell(item, binding.spec, "Normal", SUCCEED, f"{_SUCCESS.message} Result{colon} {{{result}}}")
+        self.decisions.told(key, generation)
+        spec = msgspec.structs.replace(binding.spec, clusters=list(fit.targets))
+        tell_success(self.context, item, spec)
 
     async def _refuse(self, item: Item, binding: ResourceBinding, unfit: Unfit) -> None:
         written = item
@@ -170,11 +157,18 @@ class Scheduler:
             written = await self._write_spec(item, binding.spec, [])
         said = Condition(type=SCHEDULED, status="False", reason=unfit.reason, message=unfit.told)
         before = condition(binding.status.conditions, SCHEDULED)
-        if before is None or (before.status, before.reason, before.message) != (said.status, said.reason, said.message):
+        overtaken = self.decisions.told_of(item.key) > binding.status.scheduler_observed_generation
+        self.decisions.forget(item.key)
+        same = before is not None and (before.status, before.reason, before.message) == (
+            said.status,
+            said.reason,
+            said.message,
+        )
+        if overtaken or not same:
             now = self.context.clock.now()
             conditions = documents(with_condition(binding.status.conditions, said, now))
             await self._write_status(written, {"conditions": conditions})
-            self._tell(item, binding.spec, "Warning", FAILED, unfit.told)
+            tell(self.context, item, binding.spec, "Warning", FAILED, unfit.told)
 
     def _pause_seconds(self, key: Key, reason: Reason) -> float:
         """Until the next attempt: with priorities what finds no room waits for long, without all wait alike."""
@@ -195,12 +189,13 @@ class Scheduler:
         was written; then nobody has said so yet."""
         status, generation = binding.status, item.meta.generation
         said = condition(status.conditions, SCHEDULED)
-        known = max(status.scheduler_observed_generation, self.written.get(key, 0))
-        if (said is None or said.status != "True") and known < generation:
-            await self._place(key, item, binding, Fit(tuple(binding.spec.clusters or ())), loud=True)
+        known = max(status.scheduler_observed_generation, self.decisions.told_of(key))
+        untold = self.decisions.untold_of(key) is not None or said is None or said.status != "True"
+        if untold and known < generation:
+            await self._place(key, item, binding, Fit(tuple(binding.spec.clusters or ())), loud=False)
         elif known < generation:
             await self._write_status(item, {"schedulerObservedGeneration": generation})
-            self.written[key] = generation
+            self.decisions.told(key, generation)
 
     async def _write_spec(self, item: Item, spec: BindingSpec, targets: list[TargetCluster]) -> Item:
         assert spec.placement is not None
@@ -224,12 +219,6 @@ class Scheduler:
         await self.context.hub.patch(
             binding_resource(item.key), item.meta.name, item.meta.namespace or None, patch, subresource="status"
         )
-
-    def _tell(self, item: Item, spec: BindingSpec, type_: str, reason: str, message: str) -> None:
-        level = "Normal" if type_ == "Normal" else "Warning"
-        source = self.context.recorder.of(self.context.options.scheduler_name)
-        source.event(item, level, reason, message)
-        source.event(template_reference(spec), level, reason, message)
 
 
 def _shown(item: Item) -> str:

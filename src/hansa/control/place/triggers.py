@@ -11,7 +11,7 @@ from hansa.api.affinity import matches
 from hansa.api.cluster import Cluster
 from hansa.api.item import Item
 from hansa.api.policy import Placement
-from hansa.api.work import BindingSpec, BindingSuspension
+from hansa.api.work import BindingSpec, BindingSuspension, ResourceBinding
 
 _POLICY_LABELS = (names.POLICY_ID_LABEL, names.CLUSTER_POLICY_ID_LABEL, names.BINDING_MANAGED_BY_LABEL)
 
@@ -27,6 +27,14 @@ def is_ours(spec: BindingSpec, scheduler_name: str) -> bool:
     if spec.placement is None or (spec.scheduler_name or "default-scheduler") != scheduler_name:
         return False
     return spec.suspension is None or not spec.suspension.scheduling
+
+
+def priority_of(item: Item | None) -> int:
+    """Of a binding that waits to be scheduled."""
+    if item is None or b'"schedulePriority"' not in item.raw:
+        return 0
+    asked = item.as_(ResourceBinding).spec.schedule_priority
+    return asked.priority if asked is not None else 0
 
 
 class _Named(msgspec.Struct):
