@@ -21,7 +21,7 @@ import msgspec
 
 from hansa.api.cluster import Cluster
 from hansa.api.work import BindingSpec, BindingStatus
-from hansa.control.place.metrics import Stopwatch, timed
+from hansa.control.place.timing import Stopwatch, timed
 from hansa.runtime.clock import SystemClock
 from hansa.schedule import Fit, Memory, Request, Snapshot, schedule
 from hansa.schedule.survey import IN_TREE

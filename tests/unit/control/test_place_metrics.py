@@ -12,7 +12,8 @@ from prometheus_client import REGISTRY
 from hansa.api.cluster import Cluster
 from hansa.api.meta import Key
 from hansa.api.work import BindingSpec, BindingStatus
-from hansa.control.place.metrics import SAMPLED, Backlog, Stopwatch, timed
+from hansa.control.place.backlog import Backlog
+from hansa.control.place.timing import SAMPLED, Stopwatch, timed
 from hansa.schedule import Request, Snapshot
 from hansa.schedule.outcome import Refusal
 from hansa.schedule.plugin import Filter, Plugins, Score

@@ -15,7 +15,8 @@ from hansa.control.place import estimators
 from hansa.control.place.assumed import Assumed
 from hansa.control.place.estimators import Estimator
 from hansa.control.place.groups import Groups
-from hansa.control.place.metrics import Stopwatch, attempted, timed
+from hansa.control.place.metrics import attempted
+from hansa.control.place.timing import Stopwatch, timed
 from hansa.runtime.cache import Cache
 from hansa.runtime.informer import Change, Informer
 from hansa.schedule import Fit, Memory, Outcome, Request, Snapshot, Unfit, in_question, schedule

@@ -15,7 +15,8 @@ from hansa.api.work import BindingSpec, ResourceBinding, TargetCluster
 from hansa.control.bindings import binding_resource
 from hansa.control.context import Context
 from hansa.control.decisions import FAILED, SCHEDULED, Decisions, success, tell, tell_success
-from hansa.control.place.metrics import Backlog, attempted
+from hansa.control.place.backlog import Backlog
+from hansa.control.place.metrics import attempted
 from hansa.control.place.placer import Estimates, Placer
 from hansa.control.place.triggers import is_ours, is_placed_here
 from hansa.kube.errors import ApiError, Forbidden, Invalid
