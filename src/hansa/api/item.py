@@ -69,6 +69,23 @@ class Item:
     def deleting(self) -> bool:
         return self.meta.deletion_timestamp is not None
 
+    def as_owner(self) -> Json:
+        """The owner reference that makes this object the controller of what bears it."""
+        return {
+            "apiVersion": self.api_version,
+            "kind": self.kind,
+            "name": self.meta.name,
+            "uid": self.meta.uid,
+            "controller": True,
+            "blockOwnerDeletion": True,
+        }
+
+    def as_resource(self) -> Json:
+        """The object as a binding's `spec.resource` names it."""
+        place = {"namespace": self.meta.namespace} if self.meta.namespace else {}
+        version = {"uid": self.meta.uid, "resourceVersion": self.meta.resource_version}
+        return {"apiVersion": self.api_version, "kind": self.kind, **place, "name": self.meta.name, **version}
+
     def json(self) -> Json:
         """A private copy as JSON, with apiVersion and kind filled in."""
         obj = _decode_json(self.raw)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from hansa.api import names, scheme
 from hansa.api.item import Item
 from hansa.api.meta import Json
-from hansa.install.join import TOKEN_WAIT_SECONDS, ensure, owner_reference
+from hansa.install.join import TOKEN_WAIT_SECONDS, ensure
 from hansa.kube.client import Client
 from hansa.kube.errors import ConfigError, NotFound
 
@@ -64,7 +64,7 @@ def access(cluster: Item) -> list[Json]:
         _object("ClusterRoleBinding", user) | _bound("ClusterRole", user, subject),
     ]
     for obj in found:
-        obj["metadata"]["ownerReferences"] = [owner_reference(cluster)]
+        obj["metadata"]["ownerReferences"] = [cluster.as_owner()]
     return found
 
 

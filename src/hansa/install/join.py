@@ -171,7 +171,7 @@ async def _register_kubefed(hub: Client, request: JoinRequest, credentials: _Cre
     kubefed_cluster = _object(
         scheme.KUBEFED_CLUSTERS.api_version, "KubeFedCluster", request.name, namespace, labels=request.labels
     )
-    kubefed_cluster["metadata"]["ownerReferences"] = [owner_reference(cluster)]
+    kubefed_cluster["metadata"]["ownerReferences"] = [cluster.as_owner()]
     await ensure(hub, scheme.KUBEFED_CLUSTERS, kubefed_cluster | {"spec": spec})
 
 
@@ -203,21 +203,9 @@ async def _own(hub: Client, secrets: list[Json], cluster: Item) -> None:
             scheme.SECRETS,
             meta["name"],
             meta["namespace"],
-            {"metadata": {"ownerReferences": [owner_reference(cluster)]}},
+            {"metadata": {"ownerReferences": [cluster.as_owner()]}},
             kind=PatchKind.MERGE,
         )
-
-
-def owner_reference(cluster: Item) -> Json:
-    """What goes with the Cluster, by garbage collection."""
-    return {
-        "apiVersion": scheme.CLUSTERS.api_version,
-        "kind": "Cluster",
-        "name": cluster.meta.name,
-        "uid": cluster.meta.uid,
-        "controller": True,
-        "blockOwnerDeletion": True,
-    }
 
 
 async def ensure(client: Client, resource: Resource, obj: Json) -> Item:

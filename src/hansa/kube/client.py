@@ -231,6 +231,11 @@ class Client:
         answer = await self._write("patch", label, "PATCH", path, body, query, content_type=kind.value)
         return self._understood(Item.parse, answer)
 
+    async def patch_status(self, resource: Resource, item: Item, change: Json) -> Item:
+        """Merge `change` into the status of this very version. Raises Conflict when there is a newer one."""
+        patch: Json = {"metadata": {"resourceVersion": item.meta.resource_version}, "status": change}
+        return await self.patch(resource, item.meta.name, item.meta.namespace or None, patch, subresource="status")
+
     async def delete(
         self,
         resource: Resource,

@@ -62,9 +62,8 @@ async def report(
         change["conditions"] = documents(conditions)
     if not change:
         return None
-    patch: Json = {"metadata": {"resourceVersion": item.meta.resource_version}, "status": change}
     try:
-        return await client.patch(resource, item.meta.name, item.meta.namespace, patch, subresource="status")
+        return await client.patch_status(resource, item, change)
     except NotFound:
         return None
 

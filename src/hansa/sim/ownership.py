@@ -20,18 +20,6 @@ def controller_of(item: Item) -> OwnerReference | None:
     return next((ref for ref in item.meta.owner_references or () if ref.controller), None)
 
 
-def reference_to(owner: Item) -> Json:
-    """The owner reference that makes `owner` the controller."""
-    return {
-        "apiVersion": owner.api_version,
-        "kind": owner.kind,
-        "name": owner.meta.name,
-        "uid": owner.meta.uid,
-        "controller": True,
-        "blockOwnerDeletion": True,
-    }
-
-
 def index_by_controller(item: Item) -> Iterable[str]:
     """Index function: the controller's uid, or the namespace of an orphan."""
     ref = controller_of(item)
@@ -79,7 +67,7 @@ def owner_key(item: Item, kind: str) -> Key | None:
 
 
 async def _adopt(client: Client, resource: Resource, owner: Item, item: Item) -> Item | None:
-    references = [*_references(item), reference_to(owner)]
+    references = [*_references(item), owner.as_owner()]
     try:
         return await client.patch(resource, item.meta.name, item.meta.namespace, _patch(item, references))
     except (NotFound, Conflict, Invalid):

@@ -6,7 +6,6 @@ import msgspec
 
 from hansa.api.item import Item
 from hansa.api.meta import Json
-from hansa.sim.ownership import reference_to
 
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 
@@ -90,7 +89,7 @@ class Pod:
 def pod_from_template(template: Json, owner: Item, *, name: str = "", generate_name: str = "") -> Json:
     """A pod that `owner` controls, from the template of its spec."""
     metadata = template.get("metadata") or {}
-    made: Json = {"namespace": owner.meta.namespace, "ownerReferences": [reference_to(owner)]}
+    made: Json = {"namespace": owner.meta.namespace, "ownerReferences": [owner.as_owner()]}
     if name:
         made["name"] = name
     else:

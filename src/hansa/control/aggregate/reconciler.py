@@ -81,11 +81,7 @@ class Aggregator:
         return (None, waiting) if waiting > 0 else (aggregated(works), 0.0)
 
     async def _write(self, item: Item, change: Json) -> None:
-        key = item.key
-        patch: Json = {"metadata": {"resourceVersion": item.meta.resource_version}, "status": change}
-        await self.context.hub.patch(
-            binding_resource(key), key.name, key.namespace or None, patch, subresource="status"
-        )
+        await self.context.hub.patch_status(binding_resource(item.key), item, change)
 
     def _waiting_seconds(self, key: Key, works: Sequence[Item], expected: int) -> float:
         """How long to wait for the rest: Works on their way report soon, and one write then does for all."""

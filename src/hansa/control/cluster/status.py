@@ -117,9 +117,8 @@ class ClusterObserver:
                 change[name] = merge_diff(before, value) if isinstance(value, dict) else value
         if not change:
             return
-        patch: Json = {"metadata": {"resourceVersion": item.meta.resource_version}, "status": change}
         try:
-            await self.context.hub.patch(scheme.CLUSTERS, item.meta.name, None, patch, subresource="status")
+            await self.context.hub.patch_status(scheme.CLUSTERS, item, change)
         except NotFound:
             return
 

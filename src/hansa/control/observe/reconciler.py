@@ -53,8 +53,7 @@ class Observer:
             change["manifestStatuses"] = entries
         if not change:
             return None
-        patch: Json = {"metadata": {"resourceVersion": item.meta.resource_version}, "status": change}
-        await self.context.hub.patch(scheme.WORKS, key.name, key.namespace, patch, subresource="status")
+        await self.context.hub.patch_status(scheme.WORKS, item, change)
         self._tell(item, work.status.conditions or (), conditions, reflections if "manifestStatuses" in change else ())
         return None
 

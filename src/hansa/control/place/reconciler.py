@@ -216,10 +216,7 @@ class Scheduler:
         return written
 
     async def _write_status(self, item: Item, change: Json) -> None:
-        patch: Json = {"metadata": {"resourceVersion": item.meta.resource_version}, "status": change}
-        await self.context.hub.patch(
-            binding_resource(item.key), item.meta.name, item.meta.namespace or None, patch, subresource="status"
-        )
+        await self.context.hub.patch_status(binding_resource(item.key), item, change)
 
 
 def _shown(item: Item) -> str:

@@ -41,29 +41,13 @@ def compiled(
         "labels": labels,
         "annotations": annotations,
         "finalizers": [names.BINDING_FINALIZER if namespaced else names.CLUSTER_BINDING_FINALIZER],
-        "ownerReferences": [
-            {
-                "apiVersion": template.api_version,
-                "kind": template.kind,
-                "name": meta.name,
-                "uid": meta.uid,
-                "controller": True,
-                "blockOwnerDeletion": True,
-            }
-        ],
-    }
-    reference: Json = {
-        "apiVersion": template.api_version,
-        "kind": template.kind,
-        "name": meta.name,
-        "uid": meta.uid,
-        "resourceVersion": meta.resource_version,
+        "ownerReferences": [template.as_owner()],
     }
     if namespaced:
-        metadata["namespace"] = reference["namespace"] = meta.namespace
+        metadata["namespace"] = meta.namespace
     spec: Json = {name: policy_spec[name] for name in _FROM_POLICY if policy_spec.get(name) is not None}
     spec.setdefault("placement", {})
-    spec["resource"] = reference
+    spec["resource"] = template.as_resource()
     if policy_spec.get("propagateDeps"):
         spec["propagateDeps"] = True
     if needs is not None:

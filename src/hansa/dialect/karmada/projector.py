@@ -61,10 +61,8 @@ class Projector:
 
     async def _write(self, resource: Resource, template: Item, change: Json) -> bool:
         """False when the template has gone."""
-        patch: Json = {"metadata": {"resourceVersion": template.meta.resource_version}, "status": change}
-        namespace = template.meta.namespace or None
         try:
-            await self.hub.client.patch(resource, template.meta.name, namespace, patch, subresource="status")
+            await self.hub.client.patch_status(resource, template, change)
         except NotFound:
             return False
         return True

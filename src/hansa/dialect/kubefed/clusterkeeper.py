@@ -50,11 +50,8 @@ class ClusterKeeper:
         status = status_of(old, cluster.as_(Cluster), rfc3339(self.federation.clock.now()))
         if status is None:
             return
-        patch: Json = {"metadata": {"resourceVersion": kubefed.meta.resource_version}, "status": status}
         try:
-            await self.federation.hub.patch(
-                scheme.KUBEFED_CLUSTERS, kubefed.meta.name, kubefed.meta.namespace, patch, subresource="status"
-            )
+            await self.federation.hub.patch_status(scheme.KUBEFED_CLUSTERS, kubefed, status)
         except NotFound:
             return
 

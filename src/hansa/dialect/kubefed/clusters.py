@@ -147,7 +147,7 @@ def kubefed_cluster_from(cluster: Item, secret: Json) -> tuple[Json, Json]:
         "disabledTLSValidations": ["*"] if spec.insecure_skip_tls_verification else [],
         "proxyURL": spec.proxy_url,
     }
-    metadata: Json = {"name": name, "namespace": names.KUBEFED_NAMESPACE, "ownerReferences": [owner(cluster)]}
+    metadata: Json = {"name": name, "namespace": names.KUBEFED_NAMESPACE, "ownerReferences": [cluster.as_owner()]}
     kubefed_cluster: Json = {
         "apiVersion": scheme.KUBEFED_CLUSTERS.api_version,
         "kind": "KubeFedCluster",
@@ -162,15 +162,3 @@ def kubefed_cluster_from(cluster: Item, secret: Json) -> tuple[Json, Json]:
         "data": {"token": data.get("token", "")},
     }
     return kubefed_cluster, token
-
-
-def owner(cluster: Item) -> Json:
-    """The reference by which what belongs to a Cluster ends with it."""
-    return {
-        "apiVersion": scheme.CLUSTERS.api_version,
-        "kind": "Cluster",
-        "name": cluster.meta.name,
-        "uid": cluster.meta.uid,
-        "controller": True,
-        "blockOwnerDeletion": True,
-    }

@@ -59,18 +59,10 @@ def binding_for(
     }
     if host_uid:
         annotations[HOST_UID_ANNOTATION] = host_uid
-    version = meta.resource_version
+    resource = item.as_resource()
     if existing is not None and existing.annotations.get(names.TEMPLATE_GENERATION_ANNOTATION) == generation:
-        version = existing.json()["spec"]["resource"].get("resourceVersion", version)
-    resource: Json = {
-        "apiVersion": type_.federated.api_version,
-        "kind": type_.federated.kind,
-        "name": meta.name,
-        "uid": meta.uid,
-        "resourceVersion": version,
-    }
-    if meta.namespace:
-        resource["namespace"] = meta.namespace
+        former = existing.json()["spec"]["resource"]
+        resource["resourceVersion"] = former.get("resourceVersion", meta.resource_version)
     kind = binding_resource(type_)
     identity = names.BINDING_ID_LABEL if kind.namespaced else names.CLUSTER_BINDING_ID_LABEL
     finalizer = names.BINDING_FINALIZER if kind.namespaced else names.CLUSTER_BINDING_FINALIZER
@@ -80,7 +72,7 @@ def binding_for(
         "labels": {names.DIALECT_LABEL: names.KUBEFED, identity: meta.uid},
         "annotations": annotations,
         "finalizers": [finalizer],
-        "ownerReferences": [_owner(type_, item)],
+        "ownerReferences": [item.as_owner()],
     }
     if kind.namespaced:
         metadata["namespace"] = meta.namespace
@@ -122,14 +114,3 @@ def patch_for(wanted: Json, existing: Item) -> Json | None:
 
 def _different(wanted: Json, live: Json) -> dict[str, Any]:
     return {key: value for key, value in wanted.items() if (live.get(key) or None) != (value or None)}
-
-
-def _owner(type_: FederatedType, item: Item) -> Json:
-    return {
-        "apiVersion": type_.federated.api_version,
-        "kind": type_.federated.kind,
-        "name": item.meta.name,
-        "uid": item.meta.uid,
-        "controller": True,
-        "blockOwnerDeletion": True,
-    }

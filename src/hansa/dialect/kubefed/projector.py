@@ -45,10 +45,8 @@ class Projector:
         status = status_of(federated.get("status"), item.meta.generation, outcome, now)
         if status is None:
             return None
-        patch: Json = {"metadata": {"resourceVersion": item.meta.resource_version}, "status": status}
-        namespace = item.meta.namespace or None
         try:
-            await self.federation.hub.patch(type_.federated, item.meta.name, namespace, patch, subresource="status")
+            await self.federation.hub.patch_status(type_.federated, item, status)
         except NotFound:
             return None
         self._tell(item, federated, outcome)

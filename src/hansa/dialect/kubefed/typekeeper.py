@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from hansa.api import names, scheme
@@ -75,8 +76,8 @@ class TypeKeeper:
         }
         if all(known.get(name) == value for name, value in wanted.items()):
             return
-        patch: Json = {"metadata": {"resourceVersion": item.meta.resource_version}, "status": wanted}
-        await self._patch(item, patch, subresource="status")
+        with suppress(NotFound):
+            await self.federation.hub.patch_status(scheme.FEDERATED_TYPE_CONFIGS, item, wanted)
 
     async def _set_finalizer(self, item: Item, *, present: bool) -> Item:
         finalizers = [f for f in item.meta.finalizers or [] if f != names.KUBEFED_TYPE_FINALIZER]
@@ -85,12 +86,9 @@ class TypeKeeper:
         elif len(finalizers) == len(item.meta.finalizers or ()):
             return item
         patch: Json = {"metadata": {"resourceVersion": item.meta.resource_version, "finalizers": finalizers or None}}
-        return await self._patch(item, patch) or item
-
-    async def _patch(self, item: Item, patch: Json, *, subresource: str | None = None) -> Item | None:
         try:
             return await self.federation.hub.patch(
-                scheme.FEDERATED_TYPE_CONFIGS, item.meta.name, item.meta.namespace, patch, subresource=subresource
+                scheme.FEDERATED_TYPE_CONFIGS, item.meta.name, item.meta.namespace, patch
             )
         except NotFound:
-            return None
+            return item

@@ -46,26 +46,10 @@ def binding_of(service: Item, owner: Item, clusters: Sequence[str], permanent_id
             "labels": {names.BINDING_ID_LABEL: permanent_id, **_binding_labels(owner)},
             "annotations": _named(owner),
             "finalizers": [names.BINDING_FINALIZER],
-            "ownerReferences": [
-                {
-                    "apiVersion": "v1",
-                    "kind": "Service",
-                    "name": service.meta.name,
-                    "uid": service.meta.uid,
-                    "controller": True,
-                    "blockOwnerDeletion": True,
-                }
-            ],
+            "ownerReferences": [service.as_owner()],
         },
         "spec": {
-            "resource": {
-                "apiVersion": "v1",
-                "kind": "Service",
-                "namespace": service.meta.namespace,
-                "name": service.meta.name,
-                "uid": service.meta.uid,
-                "resourceVersion": service.meta.resource_version,
-            },
+            "resource": service.as_resource(),
             "placement": _placement(clusters),
             "conflictResolution": "Overwrite",
         },

@@ -15,7 +15,6 @@ from hansa.runtime.controller import Controller, Requeue
 from hansa.runtime.informer import Change
 from hansa.sim.awaited import Awaited, OwnWrites
 from hansa.sim.nodes import ZONE
-from hansa.sim.ownership import reference_to
 from hansa.sim.pod import Pod
 from hansa.sim.site import Site
 
@@ -151,7 +150,7 @@ class EndpointsReconciler:
                     "namespace": service.meta.namespace,
                     "labels": labels,
                     "annotations": {LAST_CHANGE: self.site.now()},
-                    "ownerReferences": [reference_to(service)],
+                    "ownerReferences": [service.as_owner()],
                 },
                 "addressType": "IPv4",
                 **content,

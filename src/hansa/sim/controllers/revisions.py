@@ -14,7 +14,7 @@ from hansa.api.scheme import CONTROLLER_REVISIONS
 from hansa.base.names import fnv1a32, safe_encode
 from hansa.base.selector import Labels
 from hansa.kube.errors import AlreadyExists, Conflict, NotFound
-from hansa.sim.ownership import candidates, claim, reference_to
+from hansa.sim.ownership import candidates, claim
 from hansa.sim.site import Site
 
 REVISION_LABEL = "controller-revision-hash"
@@ -93,7 +93,7 @@ async def _create(site: Site, owner: Item, template: Json, data: Json, number: i
             "name": f"{owner.meta.name}-{hash_}",
             "namespace": owner.meta.namespace,
             "labels": {**labels, REVISION_LABEL: hash_},
-            "ownerReferences": [reference_to(owner)],
+            "ownerReferences": [owner.as_owner()],
         },
         "data": data,
         "revision": number,

@@ -10,7 +10,6 @@ from hansa.api.item import Item
 from hansa.api.meta import Json
 from hansa.base.names import fnv1a32, safe_encode
 from hansa.sim.controllers.rollout import DESIRED_REPLICAS, MAX_REPLICAS, REVISION, REVISION_HISTORY, Revision, Wanted
-from hansa.sim.ownership import reference_to
 
 TEMPLATE_HASH = "pod-template-hash"
 # What a ReplicaSet does not take over from its Deployment's annotations.
@@ -55,7 +54,7 @@ def replica_set_for(item: Item, spec: Json, hash_: str, wanted: Wanted, number: 
                 DESIRED_REPLICAS: str(wanted.replicas),
                 MAX_REPLICAS: str(wanted.maximum),
             },
-            "ownerReferences": [reference_to(item)],
+            "ownerReferences": [item.as_owner()],
         },
         "spec": made,
     }

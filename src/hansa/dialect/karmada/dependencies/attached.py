@@ -59,7 +59,6 @@ def key_of(dependency: Item) -> Key:
 
 def born(dependency: Item, labels: dict[str, str], required_by: Sequence[Json], wants: Shared) -> Json:
     """An attached binding that is not there yet."""
-    meta = dependency.meta
     key = key_of(dependency)
     return {
         "apiVersion": scheme.RESOURCE_BINDINGS.api_version,
@@ -69,30 +68,9 @@ def born(dependency: Item, labels: dict[str, str], required_by: Sequence[Json], 
             "namespace": key.namespace,
             "labels": labels,
             "finalizers": [names.BINDING_FINALIZER],
-            "ownerReferences": [
-                {
-                    "apiVersion": dependency.api_version,
-                    "kind": dependency.kind,
-                    "name": meta.name,
-                    "uid": meta.uid,
-                    "controller": True,
-                    "blockOwnerDeletion": True,
-                }
-            ],
+            "ownerReferences": [dependency.as_owner()],
         },
-        "spec": {"resource": reference(dependency), "requiredBy": list(required_by), **_policy(wants)},
-    }
-
-
-def reference(dependency: Item) -> Json:
-    meta = dependency.meta
-    return {
-        "apiVersion": dependency.api_version,
-        "kind": dependency.kind,
-        "namespace": meta.namespace,
-        "name": meta.name,
-        "uid": meta.uid,
-        "resourceVersion": meta.resource_version,
+        "spec": {"resource": dependency.as_resource(), "requiredBy": list(required_by), **_policy(wants)},
     }
 
 

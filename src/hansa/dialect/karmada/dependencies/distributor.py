@@ -211,7 +211,7 @@ class Distributor:
             existing,
             labels=labels,
             required_by=required_by,
-            resource=attached.reference(dependency),
+            resource=dependency.as_resource(),
             wants=wants,
         )
         if patch is not None and attached.only_version_differs(patch) and not fresh:
