@@ -27,7 +27,7 @@ from hansa.app.rehearsal import plan, rehearsal
 from hansa.base.division import descends
 from hansa.foresight import virtual_time
 from hansa.foresight.capture import capture
-from hansa.foresight.difference import manifests_of, placed
+from hansa.foresight.difference import placed, without_marks
 from hansa.foresight.edits import Edit, carry_out
 from hansa.foresight.plan import DESTRUCTIVE, Plan
 from hansa.foresight.snapshot import Snapshot
@@ -245,7 +245,8 @@ def works_of(state: State) -> dict[Key, tuple[list[Json], bool, bool]]:
     for key, item in state.works.items():
         if not item.deleting:
             spec = item.as_(Work).spec
-            manifests = [manifest for manifest in manifests_of(item) if manifest["kind"] != "Namespace"]
+            plain = [without_marks(manifest) for manifest in spec.workload.manifests or ()]
+            manifests = [manifest for manifest in plain if manifest["kind"] != "Namespace"]
             found[key] = (manifests, bool(spec.suspend_dispatching), bool(spec.preserve_resources_on_deletion))
     return found
 

@@ -176,7 +176,9 @@ async def created(client: Client, obj: Json) -> None:
                 await asyncio.sleep(0.1)
 
 
-async def test_without_the_definition_it_says_so_and_begins_when_it_comes(caplog) -> None:
+async def test_without_the_definition_it_says_so_and_begins_when_it_comes(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async with member() as (_, client), served(client) as server:
         async with asyncio.timeout(20):
             while "deploy/crds" not in caplog.text:
@@ -299,5 +301,5 @@ async def test_a_zone_file_that_is_too_old_or_damaged_is_not_served(
         await imports(client, IMPORTS[0])
         await until(server, WEB, answers)
         async with asyncio.timeout(20):
-            while b"10.96.0.10" not in file.read_bytes() or ZoneFile(file).age_seconds(time.time()) > 30:
+            while b"10.96.0.10" not in file.read_bytes() or (ZoneFile(file).age_seconds(time.time()) or 0.0) > 30:
                 await asyncio.sleep(0.05)

@@ -77,11 +77,6 @@ def builtin_resources() -> list[BuiltinResource]:
     return _data().resources
 
 
-def table_columns(gvk: GVK) -> list[TableColumn]:
-    """How `kubectl get` shows a built-in kind; empty for any other."""
-    return next((entry.columns or [] for entry in builtin_resources() if entry.resource.gvk == gvk), [])
-
-
 def definitions() -> dict[str, Any]:
     """All schemas by name. Shared: nobody changes them."""
     return _data().definitions

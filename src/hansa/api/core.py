@@ -120,14 +120,6 @@ class Secret(Object, frozen=True, kw_only=True):
     data: dict[str, str] | None = None
 
 
-class NamespaceStatus(Wire, frozen=True, kw_only=True):
-    phase: str = ""
-
-
-class Namespace(Object, frozen=True, kw_only=True):
-    status: NamespaceStatus = NamespaceStatus()
-
-
 def embedded(definition: str, **more: Any) -> Meta:
     """Marks a field whose schema is that of a built-in type, with `more` fields; filled in when CRDs are made."""
     return Meta(extra_json_schema={BUILTIN: definition, **({MORE: more} if more else {})})

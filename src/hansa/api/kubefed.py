@@ -278,32 +278,3 @@ class Placement(Wire, frozen=True, kw_only=True):
 
     clusters: list[ClusterName] | None = None
     cluster_selector: LabelSelector | None = None
-
-
-class FederatedCondition(Wire, frozen=True, kw_only=True):
-    """`Propagation`, and why not."""
-
-    type: str
-    status: str
-    reason: str = ""
-    last_update_time: Time | None = None
-    last_transition_time: Time | None = None
-
-
-class FederatedClusterStatus(Wire, frozen=True, kw_only=True):
-    """How it is in one cluster.
-
-    status: Empty: as it should be.
-    """
-
-    name: str
-    status: str = ""
-    remote_status: RawJson | None = None
-
-
-class FederatedStatus(Wire, frozen=True, kw_only=True):
-    """How it is in all clusters."""
-
-    conditions: list[FederatedCondition] | None = None
-    clusters: list[FederatedClusterStatus] | None = None
-    observed_generation: int = 0

@@ -18,6 +18,7 @@ from hansa.api.fieldset import FieldSet, FieldSetError
 from hansa.api.managers import APPLY, UPDATE, Manager, Managers, Ownership
 from hansa.api.meta import GVK, Json
 from hansa.api.misfits import misfits
+from hansa.api.names import LAST_APPLIED_ANNOTATION
 from hansa.api.structured import (
     Comparison,
     StructureError,
@@ -46,7 +47,6 @@ __all__ = [
 
 BEFORE_FIRST_APPLY = "before-first-apply"
 KUBECTL = "kubectl"
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 class ApplyError(ValueError):
@@ -113,7 +113,6 @@ def update_managed_fields(
     manager: str,
     api_version: str,
     now: str,
-    operation: str = UPDATE,
     subresource: str = "",
     ignored: FieldSet | None = None,
     empty: Json | None = None,
@@ -125,7 +124,6 @@ def update_managed_fields(
     Managed fields that the request itself brings replace the stored ones; an empty list forgets them, and an object
     without any is not tracked until somebody applies.
     """
-    del operation  # ordinary writes are updates
     stored = managers.decode_or_none((live or {}).get("metadata", {}).get("managedFields"))
     asked = new.get("metadata", {}).get("managedFields")
     known = stored
@@ -195,7 +193,7 @@ class _Apply:
 
     def allow_last_applied(self, conflicts: list[Conflict]) -> None:
         """kubectl takes over what its own client-side apply set. Raises ApplyConflict for what is left."""
-        text = (self.live.get("metadata", {}).get("annotations") or {}).get(LAST_APPLIED)
+        text = (self.live.get("metadata", {}).get("annotations") or {}).get(LAST_APPLIED_ANNOTATION)
         allowed: FieldSet = {}
         if text:
             try:
@@ -285,14 +283,14 @@ def _strip(after: Managers, who: Manager) -> None:
 def _keep_last_applied(obj: Json, config: Json, manager: str) -> None:
     """Where client-side apply left its annotation, kubectl's server-side apply keeps it in step."""
     annotations = (obj.get("metadata") or {}).get("annotations") or {}
-    if manager != KUBECTL or not annotations.get(LAST_APPLIED):
+    if manager != KUBECTL or not annotations.get(LAST_APPLIED_ANNOTATION):
         return
     plain = copy_json(config)
     mine = plain.get("metadata", {}).get("annotations")
     if mine is not None:
-        mine.pop(LAST_APPLIED, None)
+        mine.pop(LAST_APPLIED_ANNOTATION, None)
     text = msgspec.json.encode(plain, order="sorted").decode() + "\n"
-    obj["metadata"] = {**obj["metadata"], "annotations": {**annotations, LAST_APPLIED: text}}
+    obj["metadata"] = {**obj["metadata"], "annotations": {**annotations, LAST_APPLIED_ANNOTATION: text}}
 
 
 def _name(obj: Json) -> str:

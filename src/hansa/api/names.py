@@ -49,11 +49,6 @@ SERVICE_ID_LABEL = "multiclusterservice.karmada.io/permanent-id"
 SERVICE_NAME_LABEL = "multiclusterservice.karmada.io/name"
 SERVICE_NAMESPACE_LABEL = "multiclusterservice.karmada.io/namespace"
 """These two are annotations too, on the Service and its binding."""
-SLICE_SERVICE_LABEL = "endpointslice.karmada.io/name"
-SLICE_NAMESPACE_LABEL = "endpointslice.karmada.io/namespace"
-SLICE_MANAGED_BY_LABEL = "endpointslice.karmada.io/managed-by"
-QUOTA_NAMESPACE_LABEL = "federatedresourcequota.karmada.io/namespace"
-QUOTA_NAME_LABEL = "federatedresourcequota.karmada.io/name"
 
 # -- Karmada: annotations ---------------------------------------------------------------------------------------------
 
@@ -75,8 +70,6 @@ TEMPLATE_GENERATION_ANNOTATION = "resourcetemplate.karmada.io/generation"
 MANAGED_ANNOTATIONS_ANNOTATION = "resourcetemplate.karmada.io/managed-annotations"
 MANAGED_LABELS_ANNOTATION = "resourcetemplate.karmada.io/managed-labels"
 PROVISION_CLUSTER_ANNOTATION = "endpointslice.karmada.io/provision-cluster"
-CACHED_FROM_CLUSTER_ANNOTATION = "resource.karmada.io/cached-from-cluster"
-QUERIED_FROM_CLUSTER_ANNOTATION = "resource.karmada.io/query-from-cluster"
 
 # -- Karmada: finalizers ----------------------------------------------------------------------------------------------
 
@@ -88,14 +81,11 @@ DEPENDENCIES_FINALIZER = "karmada.io/binding-dependencies-distributor"
 EXECUTION_FINALIZER = "karmada.io/execution-controller"
 CLUSTER_FINALIZER = "karmada.io/cluster-controller"
 SERVICE_FINALIZER = "karmada.io/multiclusterservice-controller"
-SLICE_FINALIZER = "karmada.io/endpointslice-controller"
-SLICE_DISPATCH_FINALIZER = "karmada.io/mcs-endpointslice-dispatch-controller"
 
 # -- Karmada: taints --------------------------------------------------------------------------------------------------
 
 NOT_READY_TAINT = "cluster.karmada.io/not-ready"
 UNREACHABLE_TAINT = "cluster.karmada.io/unreachable"
-UNSCHEDULABLE_TAINT = "cluster.karmada.io/unschedulable"
 
 # -- KubeFed ----------------------------------------------------------------------------------------------------------
 
@@ -165,3 +155,6 @@ NAMESPACE_NAME_LABEL = "kubernetes.io/metadata.name"
 LAST_APPLIED_ANNOTATION = "kubectl.kubernetes.io/last-applied-configuration"
 REGION_LABEL = "topology.kubernetes.io/region"
 ZONE_LABEL = "topology.kubernetes.io/zone"
+SERVICE_ACCOUNT_ANNOTATION = "kubernetes.io/service-account.name"
+SERVICE_ACCOUNT_TOKEN = "kubernetes.io/service-account-token"
+"""Type of Secrets that hold a token of the account that the annotation names."""

@@ -65,10 +65,6 @@ class Authenticator:
         self._issuer = issuer
         self._anonymous = anonymous
 
-    def add_token(self, token: str, user: UserInfo) -> None:
-        """Accept one more static token."""
-        self._static[token] = with_authenticated(user)
-
     def authenticate(self, request: Request) -> UserInfo | None:
         """The user, with `system:authenticated` in its groups; None means 401 (bad credentials, or none allowed)."""
         if request.user is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hansa.api.meta import GVK, Json, Key
@@ -41,7 +40,6 @@ class Context:
     issuer: TokenIssuer
     ca_certificate: bytes
     rng: random.Random = field(default_factory=random.Random)
-    watch_closers: set[Callable[[], None]] = field(default_factory=set)
 
     def bucket(self, served: Served) -> Bucket:
         return self.storage.bucket(served.bucket)

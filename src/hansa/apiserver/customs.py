@@ -159,10 +159,6 @@ def _subresources(version: Json, resource: Resource) -> dict[str, Subresource]:
 def _version(definition: Json, version: Json) -> CustomVersion:
     schema: Json = (version.get("schema") or {}).get("openAPIV3Schema") or {}
     declared: Json = version.get("subresources") or {}
-    gvk = GVK(definition["spec"]["group"], version["name"], definition["spec"]["names"]["kind"])
-    warning = version.get("deprecationWarning") or ""
-    if version.get("deprecated") and not warning:
-        warning = f"{gvk.api_version} {gvk.kind} is deprecated"
     preserves: Any = definition["spec"].get("preserveUnknownFields") or schema.get(
         "x-kubernetes-preserve-unknown-fields"
     )
@@ -173,7 +169,6 @@ def _version(definition: Json, version: Json) -> CustomVersion:
         declared.get("scale"),
         "status" in declared,
         bool(preserves) or not schema,
-        warning,
     )
 
 

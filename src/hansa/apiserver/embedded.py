@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
 
-from hansa.api import builtin, scheme
+from hansa.api import builtin, names, scheme
 from hansa.api.meta import GVK, Json, Key
 from hansa.apiserver.admission import Admission
 from hansa.apiserver.aggregation import Aggregation
@@ -224,7 +224,7 @@ def _bootstrap(context: Context, objects: Sequence[Json]) -> None:
         {
             "apiVersion": "v1",
             "kind": "Namespace",
-            "metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name}},
+            "metadata": {"name": name, "labels": {names.NAMESPACE_NAME_LABEL: name}},
             "spec": {"finalizers": ["kubernetes"]},
             "status": {"phase": "Active"},
         }

@@ -12,6 +12,7 @@ import logging
 import uuid
 from datetime import timedelta
 
+from hansa.api import names
 from hansa.api.meta import Json, Key
 from hansa.apiserver.admission import AdmissionRequest
 from hansa.apiserver.context import Context, finished
@@ -25,8 +26,6 @@ from hansa.base.patch import equal_json
 log = logging.getLogger(__name__)
 
 NAMESPACES = "namespaces"
-_SERVICE_ACCOUNT_ANNOTATION = "kubernetes.io/service-account.name"
-_TOKEN_TYPE = "kubernetes.io/service-account-token"
 _ROOT_CA = "kube-root-ca.crt"
 RETRY_SECONDS = 0.5
 _CONTROLLER = UserInfo(
@@ -138,8 +137,8 @@ class Namespaces:
         if entry.deleting or b"service-account-token" not in entry.raw:
             return
         secret = entry.json()
-        name = (secret["metadata"].get("annotations") or {}).get(_SERVICE_ACCOUNT_ANNOTATION)
-        if secret.get("type") != _TOKEN_TYPE or not name:
+        name = (secret["metadata"].get("annotations") or {}).get(names.SERVICE_ACCOUNT_ANNOTATION)
+        if secret.get("type") != names.SERVICE_ACCOUNT_TOKEN or not name:
             return
         account = self._context.storage.bucket("serviceaccounts").entries.get(Key(entry.key.namespace, name))
         if account is not None and self._context.issuer.fill_secret(

@@ -333,17 +333,8 @@ class Authorizer:
         role_namespace = namespace if role.get("kind") == "Role" else ""
         rules = self._rules_of_role(role_namespace, role.get("name", ""))
         if rules is None:
-            return None  # `role_exists` answers that
+            return None
         return self._uncovered(user, namespace, [rule.source for rule in rules])
-
-    def role_exists(self, binding: Json) -> bool:
-        """The role that a binding refers to is there.
-
-        Whoever may not `bind` freely gets a NotFound for a missing one (as a binding: `rolebindings.… "r" not found`).
-        """
-        role: Json = binding.get("roleRef") or {}
-        namespace = binding["metadata"].get("namespace", "") if role.get("kind") == "Role" else ""
-        return (namespace, role.get("name", "")) in self._roles
 
     def _uncovered(self, user: UserInfo, namespace: str, wanted: list[Json]) -> str | None:
         held, error = self.rules_of(user, namespace)

@@ -33,7 +33,6 @@ class CustomVersion:
     scale: Json | None
     has_status: bool
     preserves_unknown: bool
-    deprecation_warning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +119,6 @@ class Resources:
             if served.resource.group not in VIRTUAL_GROUPS:
                 found.setdefault(served.bucket, served)
         return list(found.values())
-
-    def has_group_version(self, group: str, version: str) -> bool:
-        return any(s.resource.group == group and s.resource.version == version for s in self._served.values())
 
     def groups(self) -> dict[str, list[str]]:
         """Versions by group, both in the order in which discovery shows them."""

@@ -12,7 +12,6 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
@@ -148,11 +147,6 @@ class Bucket:
             self.oldest = self.history.popleft().version
         for listener in list(self.listeners):
             listener(event)
-
-
-class Written(NamedTuple):
-    entry: Entry
-    obj: Json
 
 
 class Storage:

@@ -24,10 +24,8 @@ from hansa.api.meta import Json
 from hansa.apiserver.builtin.lookup import Lookup
 from hansa.apiserver.message import UserInfo
 from hansa.base.clock import Clock, rfc3339
-from hansa.base.field import FieldError, invalid, not_supported
+from hansa.base.field import FieldError, invalid
 
-SECRET_TYPE = "kubernetes.io/service-account-token"
-NAME_ANNOTATION = "kubernetes.io/service-account.name"
 UID_ANNOTATION = "kubernetes.io/service-account.uid"
 LEGACY_ISSUER = "kubernetes/serviceaccount"
 DEFAULT_SECONDS = 3600
@@ -352,11 +350,3 @@ def account_user(namespace: str, name: str, uid: str, extra: dict[str, tuple[str
     """The user that a ServiceAccount is."""
     groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated")
     return UserInfo(f"system:serviceaccount:{namespace}:{name}", groups, uid, extra or {})
-
-
-def validate_token_request(spec: Json) -> list[FieldError]:
-    """Faults of a TokenRequest's spec that need nothing else."""
-    reference = spec.get("boundObjectRef")
-    if reference and (reference.get("kind"), reference.get("apiVersion")) not in _BOUND_KINDS:
-        return [not_supported("spec.boundObjectRef.kind", reference.get("kind"), sorted(k for k, _ in _BOUND_KINDS))]
-    return []

@@ -217,7 +217,7 @@ class Writes:
             obj["metadata"] = {}
         elif not isinstance(obj["metadata"], dict):
             text = "json: cannot unmarshal into Go struct field .metadata of type v1.ObjectMeta"
-            raise faults.bad_request(f"{self._strict_prefix(call, obj)}{text}")
+            raise faults.bad_request(f"{_strict_prefix(call)}{text}")
         self.check_fields(call, obj, duplicates)
         return obj
 
@@ -238,12 +238,9 @@ class Writes:
         if not found:
             return
         if mode == "Strict":
-            raise faults.bad_request(f"{self._strict_prefix(call, obj)}strict decoding error: {', '.join(found)}")
+            raise faults.bad_request(f"{_strict_prefix(call)}strict decoding error: {', '.join(found)}")
         for text in found:
             call.warn(text)
-
-    def _strict_prefix(self, call: Call, obj: Json) -> str:
-        return f'{call.gvk.kind} in version "{call.gvk.version}" cannot be handled as a {call.gvk.kind}: '
 
     def _settle_namespace(self, call: Call, obj: Json) -> None:
         meta = obj["metadata"]
@@ -314,7 +311,7 @@ class Writes:
             except ShapeError as error:
                 if call.target.verb == "patch":
                     raise  # who patches knows what to print
-                raise faults.bad_request(f"{self._strict_prefix(call, obj)}{error}") from error
+                raise faults.bad_request(f"{_strict_prefix(call)}{error}") from error
             return
         if not custom.preserves_unknown:
             schemas.prune(obj, custom.schema)
@@ -448,3 +445,7 @@ def _prepare_custom_update(served: Served, obj: Json, old: Json, subresource: st
 def _intent(obj: Json, has_status: bool) -> dict[str, Any]:
     left_out = {"metadata", "status"} if has_status else {"metadata"}
     return {key: value for key, value in obj.items() if key not in left_out}
+
+
+def _strict_prefix(call: Call) -> str:
+    return f'{call.gvk.kind} in version "{call.gvk.version}" cannot be handled as a {call.gvk.kind}: '

@@ -67,11 +67,6 @@ class Quantity:
         """A whole number of units."""
         return cls(value * _NANO, notation)
 
-    @classmethod
-    def of_milli(cls, milli: int) -> Quantity:
-        """A whole number of thousandths."""
-        return cls(milli * 10**6)
-
     @property
     def value(self) -> int:
         """Whole units, rounded away from zero."""

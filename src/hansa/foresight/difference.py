@@ -45,11 +45,6 @@ _MARKS = frozenset(
 """Book-keeping: what is not the user's in a manifest."""
 
 
-def manifests_of(work: Item) -> list[Json]:
-    """What the member is to have, without book-keeping."""
-    return [without_marks(manifest) for manifest in work.as_(Work).spec.workload.manifests or ()]
-
-
 def without_marks(manifest: Json) -> Json:
     metadata: Json = dict(manifest.get("metadata") or {})
     for member in ("labels", "annotations"):

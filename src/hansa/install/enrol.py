@@ -56,10 +56,10 @@ def access(cluster: Item) -> list[Json]:
     ]
     subject = {"kind": "ServiceAccount", "name": account, "namespace": names.HANSA_NAMESPACE}
     token = _object("Secret", account, names.HANSA_NAMESPACE, api="v1")
-    token["metadata"]["annotations"] = {"kubernetes.io/service-account.name": account}
+    token["metadata"]["annotations"] = {names.SERVICE_ACCOUNT_ANNOTATION: account}
     found: list[Json] = [
         _object("ServiceAccount", account, names.HANSA_NAMESPACE, api="v1") | {"automountServiceAccountToken": False},
-        token | {"type": "kubernetes.io/service-account-token"},
+        token | {"type": names.SERVICE_ACCOUNT_TOKEN},
         _object("ClusterRole", user) | {"rules": rules},
         _object("ClusterRoleBinding", user) | _bound("ClusterRole", user, subject),
     ]

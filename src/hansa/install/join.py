@@ -230,8 +230,8 @@ def _object(
 
 def _token_secret(account: str, namespace: str) -> Json:
     secret = _object("v1", "Secret", account, namespace)
-    secret["metadata"]["annotations"] = {"kubernetes.io/service-account.name": account}
-    return secret | {"type": "kubernetes.io/service-account-token"}
+    secret["metadata"]["annotations"] = {names.SERVICE_ACCOUNT_ANNOTATION: account}
+    return secret | {"type": names.SERVICE_ACCOUNT_TOKEN}
 
 
 def _opaque(name: str, namespace: str, data: dict[str, str], *, labels: dict[str, str] | None = None) -> Json:

@@ -1,4 +1,4 @@
-"""The small HTTP server for probes and metrics: /livez, /healthz, /readyz, /metrics, /debug/caches."""
+"""The small HTTP server for probes and metrics: /livez, /healthz, /readyz, /metrics."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import errno
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-import msgspec
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 
-from hansa.api.meta import Json
 from hansa.kube.errors import ConfigError
 
 Check = Callable[[], str | None]
@@ -26,18 +24,13 @@ class HealthServer:
         port: int,
         *,
         checks: Mapping[str, Check] | None = None,
-        diagnostics: Callable[[], Json] | None = None,
         registry: CollectorRegistry = REGISTRY,
     ) -> None:
         self.host = host
         self.port = port
         self._checks: dict[str, Check] = dict(checks or {})
-        self._diagnostics = diagnostics
         self._registry = registry
         self._runner: web.ServerRunner | None = None
-
-    def add_check(self, name: str, check: Check) -> None:
-        self._checks[name] = check
 
     async def start(self) -> None:
         """Listen. Raises ConfigError when the address cannot be had."""
@@ -70,8 +63,6 @@ class HealthServer:
             return self._readiness(verbose="verbose" in request.query)
         if path == "/metrics":
             return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
-        if path == "/debug/caches" and self._diagnostics is not None:
-            return web.Response(body=msgspec.json.encode(self._diagnostics()), content_type="application/json")
         return web.Response(status=404, text="not found\n")
 
     def _readiness(self, *, verbose: bool) -> web.Response:

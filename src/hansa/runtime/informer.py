@@ -84,7 +84,6 @@ class Informer:
         self.state = State.SYNCING
         self.connected = False
         """Whether a watch is open: when not, the store may be behind."""
-        self.last_error = ""
         self._client = client
         self._namespace = namespace
         self._labels = labels
@@ -164,12 +163,11 @@ class Informer:
                         version = reached
                         self._backoff.reset()
                 continue
-            except Expired as error:
+            except Expired:
                 # also when a list's page token is too old: then the next one asks for all at once
                 self._page_size = PAGE_SIZE if version is not None else 0
                 version = None
                 wait = self._backoff.again_now_or_later()
-                self._note(error)
             except NotFound as error:
                 if await self._is_gone():
                     log.info("kind is gone", extra=self._about())
@@ -192,11 +190,7 @@ class Informer:
     def _failed(self, error: Exception) -> float:
         if self._backoff.failures == 0:
             log.info("watch broke: %s", error, extra=self._about())
-        self._note(error)
         return self._backoff.next()
-
-    def _note(self, error: Exception) -> None:
-        self.last_error = str(error)
 
     def _about(self) -> dict[str, str]:
         return {"resource": self.resource.group_resource, "server": self._client.server}
@@ -227,7 +221,6 @@ class Informer:
         for key in set(self.store.keys()) - present:
             self._remove(key)
         self.state = State.SYNCED
-        self.last_error = ""
         self._settled.set()
         for told in self._on_listed:
             told()
@@ -247,7 +240,6 @@ class Informer:
                 resource_version=version,
             ) as events:
                 self.connected = True
-                self.last_error = ""
                 async for event in events:
                     count += 1
                     if count % ITEMS_AT_ONCE == 0:

@@ -20,10 +20,3 @@ def drop_managed_fields(item: Item) -> Item:
         return item
     body["metadata"] = msgspec.Raw(_join(metadata))
     return Item(_join(body), item.meta, item.api_version, item.kind)
-
-
-def only_metadata(item: Item) -> Item:
-    """Names, labels and annotations; for kinds that are only counted or looked up. Such an item is not for writing."""
-    body = _split(item.raw)
-    kept = {name: body[name] for name in ("apiVersion", "kind", "metadata") if name in body}
-    return drop_managed_fields(Item(_join(kept), item.meta, item.api_version, item.kind))

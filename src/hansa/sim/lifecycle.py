@@ -45,7 +45,7 @@ class Container:
             due = self.since + self._lasts(timing, policy)
             if due > at:
                 return due
-            self._step(policy, due, now)
+            self._step(due, now)
 
     def _lasts(self, timing: Timing, policy: str) -> float:
         match self.state:
@@ -63,7 +63,7 @@ class Container:
     def _restarts(self, policy: str) -> bool:
         return policy == "Always" or (policy == "OnFailure" and self.exit_code != 0)
 
-    def _step(self, policy: str, due: float, now: str) -> None:
+    def _step(self, due: float, now: str) -> None:
         self.since = due
         match self.state:
             case "creating":

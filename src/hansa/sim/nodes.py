@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from hansa.api import names
 from hansa.api.item import Item
 from hansa.api.meta import Json
 from hansa.api.scheme import LEASES, NODES, PODS
@@ -22,8 +23,6 @@ log = logging.getLogger(__name__)
 
 LEASE_NAMESPACE = "kube-node-lease"
 LEASE_SECONDS = 40
-REGION = "topology.kubernetes.io/region"
-ZONE = "topology.kubernetes.io/zone"
 HOSTNAME = "kubernetes.io/hostname"
 NOT_READY = "node.kubernetes.io/not-ready"
 UNREACHABLE = "node.kubernetes.io/unreachable"
@@ -181,8 +180,8 @@ class Nodes:
             "kubernetes.io/arch": "amd64",
             "kubernetes.io/os": "linux",
             HOSTNAME: plan.name,
-            **({REGION: plan.region} if plan.region else {}),
-            **({ZONE: plan.zone} if plan.zone else {}),
+            **({names.REGION_LABEL: plan.region} if plan.region else {}),
+            **({names.ZONE_LABEL: plan.zone} if plan.zone else {}),
             **plan.labels,
         }
         spec: Json = {

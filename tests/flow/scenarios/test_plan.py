@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,12 +21,13 @@ from tests.support.rig import RealRig, Rig
 from hansa.api import scheme
 from hansa.api.item import Item
 from hansa.api.meta import Json
+from hansa.api.work import Work
 from hansa.app.control_plane import Settings
 from hansa.app.rehearsal import rehearsal
 from hansa.base.names import cluster_of
 from hansa.foresight import virtual_time
 from hansa.foresight.capture import capture
-from hansa.foresight.difference import manifests_of, placed
+from hansa.foresight.difference import placed, without_marks
 from hansa.foresight.edits import Edit, carry_out
 from hansa.foresight.plan import DESTRUCTIVE, Plan
 from hansa.foresight.snapshot import Snapshot
@@ -92,12 +93,14 @@ def shares(bindings: Sequence[Item]) -> dict[str, dict[str, int]]:
     return {item.meta.name: placed(item) for item in bindings if not item.deleting}
 
 
-def manifests(works: Sequence[Item], rig: Rig) -> dict[tuple[str | None, str], list[Json]]:
-    return {
-        (cluster_of(item.meta.namespace), item.meta.name): manifests_of(item)
-        for item in works
-        if not item.deleting and any(m["metadata"].get("namespace") == rig.namespace for m in manifests_of(item))
-    }
+def manifests(works: Iterable[Item], rig: Rig) -> dict[tuple[str | None, str], list[Json]]:
+    """Of the Works with an object in the scenario's namespace, what the member is to have, without book-keeping."""
+    found: dict[tuple[str | None, str], list[Json]] = {}
+    for item in works:
+        plain = [without_marks(manifest) for manifest in item.as_(Work).spec.workload.manifests or ()]
+        if not item.deleting and any(each["metadata"].get("namespace") == rig.namespace for each in plain):
+            found[cluster_of(item.meta.namespace), item.meta.name] = plain
+    return found
 
 
 async def test_a_plan_then_applied_gives_exactly_what_it_showed(rig: Rig, request: pytest.FixtureRequest):

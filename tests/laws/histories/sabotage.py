@@ -27,6 +27,7 @@ from hansa.control.render.targets import orphans
 from hansa.interpret.convention.karmada import KARMADA
 from hansa.kube.client import Client
 from hansa.override.error import OverrideError
+from hansa.runtime.recorder import EventType, Source
 
 Sabotage = Callable[[], AbstractContextManager[Any]]
 
@@ -145,7 +146,8 @@ def broken_for_all() -> Any:
     orders = OverridePolicies.orders
 
     def strict(self: OverridePolicies, subject: Any, **options: Any) -> Any:
-        if any("broken" in key.name for key in self._by_namespace.get(subject.namespace, {})):
+        _, informer = self.informers
+        if any("broken" in item.meta.name for item in informer.store.list(subject.namespace)):
             raise OverrideError("override policy is broken")
         return orders(self, subject, **options)
 
@@ -156,12 +158,13 @@ def broken_for_all() -> Any:
 @contextmanager
 def chatty() -> Any:
     """Events that say what was applied."""
-    tell = Executor._tell
+    tell = Source.event
 
-    def verbose(self: Executor, item: Item, manifest: Json, type_: str, reason: str, message: str) -> None:
-        tell(self, item, manifest, type_, reason, f"{message}: {manifest.get('data')}")
+    def verbose(self: Source, obj: Item | Json, type_: EventType, reason: str, message: str) -> None:
+        body = obj.json() if isinstance(obj, Item) else obj
+        tell(self, obj, type_, reason, f"{message}: {body.get('data')}")
 
-    with patch.object(Executor, "_tell", verbose):
+    with patch.object(Source, "event", verbose):
         yield
 
 

@@ -50,11 +50,6 @@ def test_schemas_carry_merge_keys_and_list_types():
     assert builtin.schema_for(GVK("example.com", "v1", "Thing")) is None
 
 
-def test_tables_show_the_columns_of_the_real_server():
-    assert [column.name for column in builtin.table_columns(DEPLOYMENT)][:3] == ["Name", "Ready", "Up-to-date"]
-    assert builtin.table_columns(GVK("example.com", "v1", "Thing")) == []
-
-
 @pytest.mark.parametrize("entry", builtin.builtin_resources(), ids=lambda entry: entry.resource.group_resource)
 def test_kinds_with_printers_of_their_own_print_the_real_columns(entry):
     ours = rules_for(entry.resource.gvk).columns

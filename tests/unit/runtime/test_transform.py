@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from hansa.api.item import Item
-from hansa.runtime.transform import drop_managed_fields, only_metadata
+from hansa.runtime.transform import drop_managed_fields
 
 OBJ = {
     "apiVersion": "apps/v1",
@@ -29,10 +29,3 @@ def test_an_item_of_a_list_keeps_what_names_it() -> None:
     body = {key: OBJ[key] for key in ("metadata", "spec")}
     slim = drop_managed_fields(Item.parse(json.dumps(body).encode(), api_version="apps/v1", kind="Deployment"))
     assert (slim.api_version, slim.kind) == ("apps/v1", "Deployment")
-
-
-def test_only_metadata() -> None:
-    slim = only_metadata(Item.parse(json.dumps(OBJ).encode())).json()
-    assert set(slim) == {"apiVersion", "kind", "metadata"}
-    assert slim["metadata"]["labels"] == {"x": "y"}
-    assert "managedFields" not in slim["metadata"]

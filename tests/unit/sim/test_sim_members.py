@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from tests.support import virtual_time
+from tests.support.faults import Failure, FaultyTransport
 
 from hansa.api.item import Item
 from hansa.api.meta import Json, Resource
@@ -33,7 +34,6 @@ from hansa.app.inprocess import InProcessTransport
 from hansa.kube.client import Client
 from hansa.kube.errors import NotFound, Unreachable
 from hansa.runtime.clock import LoopClock
-from hansa.sim.faults import Failure, FaultyTransport
 from hansa.sim.member import SimulatedMember
 from hansa.sim.site import Timing
 
@@ -77,7 +77,7 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(**options: Any) -> AsyncIterator[Stage]:
+async def staged(**options: Any) -> AsyncGenerator[Stage]:
     clock = LoopClock()
     server = await start_embedded("m", clock=clock, rng=random.Random(1))
     inner = CountingTransport("m", server, user=ADMIN)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_address, ip_network
 from typing import Any
 
 from hansa.api.meta import Json
-from hansa.base.field import FieldError, duplicate, forbidden, invalid, not_found, not_supported, required
+from hansa.base.field import FieldError, forbidden, invalid, not_found, not_supported, required
 from hansa.base.names import dns1123_label, dns1123_subdomain, label_value, qualified_name
 
 IMMUTABLE = "field is immutable"
@@ -288,20 +288,6 @@ def at_most_100_percent(value: int | str | None, path: str) -> list[FieldError]:
     return []
 
 
-def unique(items: Iterable[Json], key: str, path: str) -> list[FieldError]:
-    seen: set[str] = set()
-    errors: list[FieldError] = []
-    for index, item in enumerate(items):
-        value = item.get(key, "")
-        if value in seen:
-            errors.append(duplicate(f"{path}[{index}].{key}", value))
-        seen.add(value)
-    return errors
-
-
 def missing(path: str, value: Any) -> FieldError:
     """NotFound: a reference within the object to something it does not contain."""
     return not_found(path, value)
-
-
-NameFaults = Callable[[str], list[str]]

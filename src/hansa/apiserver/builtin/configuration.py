@@ -7,6 +7,7 @@ from binascii import a2b_base64
 
 import msgspec
 
+from hansa.api import names
 from hansa.api.meta import GVK, Json
 from hansa.apiserver.builtin.checks import config_key_faults, each, immutable
 from hansa.apiserver.builtin.fallback import CREATED, NAME
@@ -17,9 +18,6 @@ from hansa.base.field import FieldError, forbidden, invalid, required, too_long
 from hansa.base.names import qualified_name
 
 LARGEST = 1 << 20
-_ACCOUNT_TOKEN = "kubernetes.io/service-account-token"
-_ACCOUNT_NAME = "kubernetes.io/service-account.name"
-_NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 _NEEDED = {
     "kubernetes.io/tls": ("tls.crt", "tls.key"),
     "kubernetes.io/dockercfg": (".dockercfg",),
@@ -84,9 +82,9 @@ def _secret(obj: Json) -> list[FieldError]:
         errors.append(too_long("data", LARGEST))
     type_ = obj.get("type", "")
     match type_:
-        case "kubernetes.io/service-account-token":
-            if not (obj["metadata"].get("annotations") or {}).get(_ACCOUNT_NAME):
-                errors.append(required(f"metadata.annotations[{_ACCOUNT_NAME}]"))
+        case names.SERVICE_ACCOUNT_TOKEN:
+            if not (obj["metadata"].get("annotations") or {}).get(names.SERVICE_ACCOUNT_ANNOTATION):
+                errors.append(required(f"metadata.annotations[{names.SERVICE_ACCOUNT_ANNOTATION}]"))
         case "kubernetes.io/tls" | "kubernetes.io/dockercfg" | "kubernetes.io/dockerconfigjson":
             missing = [required(f"data[{key}]") for key in _NEEDED[type_] if key not in data]
             errors += missing
@@ -120,7 +118,7 @@ def _secret_update(new: Json, old: Json) -> list[FieldError]:
 def _default_namespace(obj: Json) -> None:
     name = obj["metadata"].get("name")
     if name:
-        obj["metadata"].setdefault("labels", {})[_NAMESPACE_LABEL] = name
+        obj["metadata"].setdefault("labels", {})[names.NAMESPACE_NAME_LABEL] = name
     status: Json = obj.setdefault("status", {})
     if "phase" not in status:
         status["phase"] = "Active"

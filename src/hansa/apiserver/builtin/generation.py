@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable
 from hansa.api.meta import Json
 from hansa.apiserver.builtin.rules import WriteContext
 
-_ON_STATUS_KEPT = ("labels", "ownerReferences")
-
 
 def create_with_status(empty: Json | None = None, *, generation: bool = True) -> Callable[[Json, WriteContext], None]:
     """Creation drops the status (or sets the `empty` one; None: removes the field)."""

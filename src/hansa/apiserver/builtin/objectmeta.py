@@ -7,7 +7,7 @@ from hansa.apiserver.builtin.checks import each, immutable, label_faults, labels
 from hansa.apiserver.builtin.rules import NameCheck
 from hansa.apiserver.builtin.shape import in_order
 from hansa.base.field import FieldError, forbidden, invalid, not_supported, required, too_long
-from hansa.base.names import dns1035_label, dns1123_label, dns1123_subdomain, path_segment, qualified_name
+from hansa.base.names import dns1123_label, dns1123_subdomain, path_segment, qualified_name
 
 ANNOTATIONS_LIMIT = 256 * 1024
 STANDARD_FINALIZERS = frozenset(("kubernetes", "orphan", "foregroundDeletion"))
@@ -27,19 +27,10 @@ def label_name(name: str, prefix: bool) -> list[str]:
     return label_faults(_masked(name, prefix))
 
 
-def label_1035_name(name: str, prefix: bool) -> list[str]:
-    return dns1035_label(_masked(name, prefix))
-
-
 def path_segment_name(name: str, prefix: bool) -> list[str]:
     """Names of RBAC kinds: whatever can be part of a path."""
     faults = path_segment(name)
     return [fault for fault in faults if not fault.startswith("may not be")] if prefix else faults
-
-
-def any_name(name: str, prefix: bool) -> list[str]:
-    del name, prefix
-    return []
 
 
 def validate_meta(

@@ -81,11 +81,11 @@ def validate_claim_spec(spec: Json, path: str) -> list[FieldError]:
     for field in ("dataSource", "dataSourceRef"):
         source = spec.get(field)
         if source is not None:
-            errors += _data_source(source, field, f"{path}.{field}")
+            errors += _data_source(source, f"{path}.{field}")
     return errors
 
 
-def _data_source(source: Json, field: str, path: str) -> list[FieldError]:
+def _data_source(source: Json, path: str) -> list[FieldError]:
     errors = [required(f"{path}.{key}") for key in ("name", "kind") if not source.get(key)]
     if not source.get("apiGroup") and source.get("kind") != "PersistentVolumeClaim":
         text = "must be 'PersistentVolumeClaim' when referencing the default apiGroup"

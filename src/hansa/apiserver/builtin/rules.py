@@ -7,8 +7,8 @@ All functions work on decoded JSON; `default` and `prepare_*` change the new obj
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -114,5 +114,3 @@ class KindRules:
     """A delete without propagationPolicy orphans dependents (Job v1, ReplicationController)."""
     graceful: Callable[[Json, int | None], int] | None = None
     """(object, asked seconds) -> grace period of a delete; None = the kind is deleted at once."""
-    defaults_on_read: bool = True
-    extras: Mapping[str, Any] = field(default_factory=dict)

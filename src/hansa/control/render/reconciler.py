@@ -53,10 +53,10 @@ class Renderer:
         identity = binding_id(item)
         if not identity:
             raise Retry(f"binding {key} has no permanent id yet")
-        works = self._works(identity)
         if item.deleting:
-            await self._finish(item, works)
+            await self._finish(item)
             return None
+        works = self._works(identity)
         spec = item.as_(ResourceBinding).spec
         leaving = orphans(spec, works)
         await delete_works(self.context.hub, leaving)
@@ -72,7 +72,7 @@ class Renderer:
     def _works(self, identity: str) -> list[Item]:
         return self.context.cache.informer(scheme.WORKS).store.by(WORKS_BY_BINDING, identity)
 
-    async def _finish(self, item: Item, works: Sequence[Item]) -> None:
+    async def _finish(self, item: Item) -> None:
         """Works first. What the cache may not have seen yet is asked for, because it would be left behind."""
         finalizer = names.BINDING_FINALIZER if item.meta.namespace else names.CLUSTER_BINDING_FINALIZER
         finalizers = item.meta.finalizers or []

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hansa.api import names, scheme
 from hansa.api.item import Item
-from hansa.api.meta import Json, Key
+from hansa.api.meta import Json
 from hansa.base.patch import equal_json, merge_diff
 from hansa.kube.client import Client
 from hansa.kube.errors import AlreadyExists, NotFound
@@ -76,7 +76,3 @@ async def delete_works(hub: Client, works: Sequence[Item]) -> None:
             await hub.delete(scheme.WORKS, work.meta.name, work.meta.namespace, uid=work.meta.uid)
         except NotFound:
             continue
-
-
-def works_by_key(works: Sequence[Item]) -> dict[Key, Item]:
-    return {work.key: work for work in works}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from hansa.api.meta import GVK, Json
@@ -94,18 +94,6 @@ def _integer(obj: Json, field: str) -> int:
     if not isinstance(value, int):
         raise InterpretError(f"spec.{field} is not an integer: {value!r}")
     return value
-
-
-def resources_of(pods: Iterable[Json]) -> dict[str, str]:
-    """Requests of several pod specs together, and their number as `pods`."""
-    total: dict[str, Quantity] = {}
-    count = 0
-    for pod in pods:
-        count += 1
-        _add(total, {name: Quantity.parse(text) for name, text in resource_request(pod).items()})
-    if count:
-        total["pods"] = Quantity.parse(str(count))
-    return {name: str(quantity) for name, quantity in sorted(total.items())}
 
 
 COUNTERS: dict[GVK, Callable[[Json], Needs]] = {

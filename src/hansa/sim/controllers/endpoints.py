@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from hansa.api import names
 from hansa.api.item import Item
 from hansa.api.meta import Json, Key
 from hansa.api.scheme import ENDPOINT_SLICES, ENDPOINTS, NODES, PODS, SERVICES
@@ -14,7 +15,6 @@ from hansa.kube.errors import AlreadyExists, NotFound
 from hansa.runtime.controller import Controller, Requeue
 from hansa.runtime.informer import Change
 from hansa.sim.awaited import Awaited, OwnWrites
-from hansa.sim.nodes import ZONE
 from hansa.sim.pod import Pod
 from hansa.sim.site import Site
 
@@ -135,8 +135,8 @@ class EndpointsReconciler:
         if body.get("hostname"):
             endpoint["hostname"] = body["hostname"]
         node = self.site.store(NODES).get(Key("", pod.node))
-        if node is not None and ZONE in node.labels:
-            endpoint["zone"] = node.labels[ZONE]
+        if node is not None and names.ZONE_LABEL in node.labels:
+            endpoint["zone"] = node.labels[names.ZONE_LABEL]
         return endpoint
 
     async def _create_slice(self, service: Item, labels: dict[str, str], content: Json) -> None:

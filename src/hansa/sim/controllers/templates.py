@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from hansa.api import names
 from hansa.api.item import Item
 from hansa.api.meta import Json
 from hansa.base.names import fnv1a32, safe_encode
@@ -15,7 +16,7 @@ TEMPLATE_HASH = "pod-template-hash"
 # What a ReplicaSet does not take over from its Deployment's annotations.
 NOT_COPIED = frozenset(
     {
-        "kubectl.kubernetes.io/last-applied-configuration",
+        names.LAST_APPLIED_ANNOTATION,
         REVISION,
         REVISION_HISTORY,
         DESIRED_REPLICAS,
