@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.support.objects import CONFIG_MAPS
 
 from hansa.api import names, scheme
-from hansa.api.meta import Resource
 
 # a power of two: sums of such times are exact, so no timer ends a rounding error early and spins
 pytestmark = pytest.mark.looptime(resolution=2**-20)
 
-CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap", True)
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "karmada-nginx.yaml"
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.support.federation import Tap
+from tests.support.objects import CLUSTER_ROLES, CONFIG_MAPS
 
 from hansa.api import names, scheme
 from hansa.api.meta import Resource
@@ -15,8 +16,6 @@ from hansa.kube.errors import Unreachable
 # a power of two: sums of such times are exact, so no timer ends a rounding error early and spins
 pytestmark = pytest.mark.looptime(resolution=2**-20)
 
-CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap", True)
-CLUSTER_ROLES = Resource("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", False)
 BY_LABEL = {"labelSelector": {"matchLabels": {"go": "yes"}}}
 
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.support.objects import CONFIG_MAPS
 
 from hansa.api import names, scheme
 from hansa.api.meta import Resource
 
 pytestmark = pytest.mark.looptime(resolution=2**-20)
 
-CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap", True)
 FEDERATED_CONFIG_MAPS = Resource("types.kubefed.io", "v1beta1", "federatedconfigmaps", "FederatedConfigMap", True)
 FEDERATED_DEPLOYMENTS = Resource("types.kubefed.io", "v1beta1", "federateddeployments", "FederatedDeployment", True)
 EXAMPLE = Path(__file__).parents[2] / "examples" / "kubefed-nginx.yaml"

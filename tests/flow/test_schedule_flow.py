@@ -14,7 +14,7 @@ from tests.support.federation import Federation, Tap
 from tests.support.objects import DEPLOYMENTS, config_map, deployment, metadata, policy, selects
 
 from hansa.api import names, scheme
-from hansa.api.meta import Json, Resource
+from hansa.api.meta import Json
 from hansa.api.work import BindingSpec
 from hansa.control.context import Options
 from hansa.control.place.estimators import EstimateError
@@ -299,8 +299,7 @@ async def test_sets_of_components_on_their_way_take_room(federation: Federation)
     """Karmada's estimator_test: six sets of 150m find room in one CPU, a seventh does not, nor does a Deployment."""
     await joined(federation, member1=100)
     one_cpu = {"status": {"allocatable": {"pods": "100", "cpu": "1", "memory": "64Gi"}}}
-    nodes = Resource("", "v1", "nodes", "Node", False)
-    await federation.clients["member1"].patch(nodes, "n1", None, one_cpu, subresource="status")
+    await federation.clients["member1"].patch(scheme.NODES, "n1", None, one_cpu, subresource="status")
     await asyncio.sleep(25)
     where = {"replicaScheduling": DYNAMIC, "spreadConstraints": ONE_CLUSTER}
     parts = [

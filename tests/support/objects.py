@@ -6,23 +6,24 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hansa.api import scheme
 from hansa.api.meta import Json, Resource
 
-CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap", True)
-SERVICES = Resource("", "v1", "services", "Service", True)
-PODS = Resource("", "v1", "pods", "Pod", True)
-SERVICE_ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount", True)
-CLAIMS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", True)
-DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment", True)
-STATEFUL_SETS = Resource("apps", "v1", "statefulsets", "StatefulSet", True)
-DAEMON_SETS = Resource("apps", "v1", "daemonsets", "DaemonSet", True)
-JOBS = Resource("batch", "v1", "jobs", "Job", True)
+CONFIG_MAPS = scheme.CONFIGMAPS
+SERVICES = scheme.SERVICES
+PODS = scheme.PODS
+SERVICE_ACCOUNTS = scheme.SERVICE_ACCOUNTS
+CLAIMS = scheme.PERSISTENT_VOLUME_CLAIMS
+DEPLOYMENTS = scheme.DEPLOYMENTS
+STATEFUL_SETS = scheme.STATEFUL_SETS
+DAEMON_SETS = scheme.DAEMON_SETS
+JOBS = scheme.JOBS
+ROLES = scheme.ROLES
+ROLE_BINDINGS = scheme.ROLE_BINDINGS
+CLUSTER_ROLES = scheme.CLUSTER_ROLES
+CLUSTER_ROLE_BINDINGS = scheme.CLUSTER_ROLE_BINDINGS
 INGRESSES = Resource("networking.k8s.io", "v1", "ingresses", "Ingress", True)
 BUDGETS = Resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", True)
-ROLES = Resource("rbac.authorization.k8s.io", "v1", "roles", "Role", True)
-ROLE_BINDINGS = Resource("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding", True)
-CLUSTER_ROLES = Resource("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", False)
-CLUSTER_ROLE_BINDINGS = Resource("rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", False)
 
 IMAGE = "nginx:1.19.0"
 

@@ -132,14 +132,14 @@ class Collector:
         if ORPHAN in finalizers:
             for dependent in list(self._dependents_of(entry.uid)):
                 self._release(dependent, entry.uid)
-            self._drop_finalizer(bucket, entry, obj, ORPHAN)
+            self._context.drop_finalizer(bucket, obj, entry, ORPHAN)
         elif FOREGROUND in finalizers:
             waiting = False
             for dependent in list(self._dependents_of(entry.uid)):
                 waiting = self._blocks(dependent, entry.uid) or waiting
                 self._add(dependent.uid)
             if not waiting:
-                self._drop_finalizer(bucket, entry, obj, FOREGROUND)
+                self._context.drop_finalizer(bucket, obj, entry, FOREGROUND)
 
     def _judge(self, bucket: Bucket, entry: Entry) -> None:
         """An object whose owners may be gone, or wait for it."""
@@ -184,14 +184,6 @@ class Collector:
         else:
             obj["metadata"].pop("ownerReferences", None)
         self._context.storage.put(self._context.storage.bucket(where.bucket), obj, dependent)
-
-    def _drop_finalizer(self, bucket: Bucket, entry: Entry, obj: Json, name: str) -> None:
-        finalizers = [f for f in obj["metadata"]["finalizers"] if f != name]
-        if finalizers:
-            obj["metadata"]["finalizers"] = finalizers
-        else:
-            del obj["metadata"]["finalizers"]
-        self._context.store(bucket, obj, entry)
 
     def _delete(self, bucket: Bucket, entry: Entry, obj: Json, *, foreground: bool) -> None:
         """Delete as the collector's own request would: graceful for pods, waiting for finalizers."""

@@ -51,6 +51,14 @@ class Context:
         self.storage.delete(bucket, entry)
         return None
 
+    def drop_finalizer(self, bucket: Bucket, obj: Json, entry: Entry, name: str) -> None:
+        finalizers = [finalizer for finalizer in obj["metadata"]["finalizers"] if finalizer != name]
+        if finalizers:
+            obj["metadata"]["finalizers"] = finalizers
+        else:
+            del obj["metadata"]["finalizers"]
+        self.store(bucket, obj, entry)
+
     def entry(self, served: Served, namespace: str, name: str) -> Entry | None:
         return self.bucket(served).entries.get(Key(namespace if served.resource.namespaced else "", name))
 

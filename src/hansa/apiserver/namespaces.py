@@ -265,21 +265,15 @@ class Namespaces:
 
     async def _remove_instances(self, bucket: Bucket, entry: Entry) -> bool:
         """A definition that is deleted takes its objects along, first."""
-        finalizer = CLEANUP
         definition = entry.json()
-        if finalizer not in (definition["metadata"].get("finalizers") or ()):
+        if CLEANUP not in (definition["metadata"].get("finalizers") or ()):
             return False
         instances = self._context.storage.bucket(entry.key.name)
         deleted = [await self._delete(instances, one, []) for one in list(instances.entries.values())]
         left = [kept for kept in deleted if kept is not None]
         if left:
             return True
-        finalizers = [f for f in definition["metadata"]["finalizers"] if f != finalizer]
-        if finalizers:
-            definition["metadata"]["finalizers"] = finalizers
-        else:
-            del definition["metadata"]["finalizers"]
-        self._context.store(bucket, definition, entry)
+        self._context.drop_finalizer(bucket, definition, entry, CLEANUP)
         return False
 
 

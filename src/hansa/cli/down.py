@@ -6,19 +6,11 @@ from pathlib import Path
 
 import click
 
-from hansa.app.state import DEFAULT_DIRECTORY
 from hansa.cli import session
 
 
 @click.command("down")
-@click.option(
-    "--dir",
-    "directory",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=DEFAULT_DIRECTORY,
-    show_default=True,
-    help="Folder of the federation.",
-)
+@session.directory_option
 @click.option("--purge", is_flag=True, help="Remove the federation's data too.")
 def command(directory: Path, purge: bool) -> None:
     """Stop a federation that `up` started. Its data stays, and `up` continues with it, unless --purge is given."""

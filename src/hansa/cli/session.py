@@ -10,6 +10,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
+from hansa.app.state import DEFAULT_DIRECTORY
 from hansa.kube.errors import ApiError, ConfigError, Unreachable
 
 T = TypeVar("T")
@@ -45,6 +46,18 @@ def write_json(value: Any) -> None:
     import msgspec
 
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
+
+
+def directory_option(command: F) -> F:
+    """`--dir` of a federation that `up` runs."""
+    return click.option(
+        "--dir",
+        "directory",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=DEFAULT_DIRECTORY,
+        show_default=True,
+        help="Folder of the federation.",
+    )(command)
 
 
 def hub_options(command: F) -> F:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hansa.app.state import DEFAULT_DIRECTORY, FederationSpec, StateFolder
+from hansa.app.state import FederationSpec, StateFolder
 from hansa.cli import session
 from hansa.install.join import check_name
 from hansa.kube.errors import ConfigError
@@ -17,14 +17,7 @@ MAX_MEMBERS = 200
 @click.command("up")
 @click.option("--members", type=click.IntRange(1, MAX_MEMBERS), help="Number of members, named member1, member2, …")
 @click.option("--member-names", help="Names of the members instead, separated by commas.")
-@click.option(
-    "--dir",
-    "directory",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=DEFAULT_DIRECTORY,
-    show_default=True,
-    help="Folder of the federation.",
-)
+@session.directory_option
 @click.option("--detach", is_flag=True, help="Return when the federation is ready; `hansa down` stops it.")
 @click.option("--real", is_flag=True, help="Real Kubernetes processes (see `make kube`) instead of embedded servers.")
 @click.option(

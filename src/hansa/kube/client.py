@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -17,7 +17,7 @@ import msgspec
 from hansa.api.item import Item
 from hansa.api.meta import Json, Resource
 from hansa.kube.discovery import Discovery
-from hansa.kube.errors import ApiError, Forbidden, Unreachable, error_from_answer, error_from_status
+from hansa.kube.errors import ApiError, Forbidden, NotFound, Unreachable, error_from_answer, error_from_status
 from hansa.kube.limit import TokenBucket
 from hansa.kube.metrics import RequestMetrics
 from hansa.kube.retry import RetryPolicy
@@ -235,6 +235,13 @@ class Client:
         """Merge `change` into the status of this very version. Raises Conflict when there is a newer one."""
         patch: Json = {"metadata": {"resourceVersion": item.meta.resource_version}, "status": change}
         return await self.patch(resource, item.meta.name, item.meta.namespace or None, patch, subresource="status")
+
+    async def drop_finalizer(self, resource: Resource, item: Item, finalizer: str) -> None:
+        """Hold this very version no longer; it may be gone already. Raises Conflict when there is a newer one."""
+        kept = [entry for entry in item.meta.finalizers or () if entry != finalizer]
+        patch: Json = {"metadata": {"finalizers": kept, "resourceVersion": item.meta.resource_version}}
+        with suppress(NotFound):
+            await self.patch(resource, item.meta.name, item.meta.namespace or None, patch)
 
     async def delete(
         self,

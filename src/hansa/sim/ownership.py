@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -11,6 +11,7 @@ from hansa.api.meta import Json, Key, LabelSelector, OwnerReference, Resource
 from hansa.base.selector import Labels, labels_of
 from hansa.kube.client import Client
 from hansa.kube.errors import Conflict, Invalid, NotFound
+from hansa.runtime.informer import Change
 from hansa.runtime.store import Store
 
 BY_CONTROLLER = "controller"
@@ -64,6 +65,21 @@ def owner_key(item: Item, kind: str) -> Key | None:
     """Key of the controller when it is of `kind`."""
     ref = controller_of(item)
     return Key(item.meta.namespace, ref.name) if ref is not None and ref.kind == kind else None
+
+
+def owners(change: Change, kind: str, adopters: Store | None = None) -> Iterator[Key]:
+    """Keys of the controllers of `kind` that a change concerns: the one before and the one after.
+
+    An orphan concerns those of `adopters` whose selector means it.
+    """
+    for item in (change.old, change.new):
+        key = owner_key(item, kind) if item is not None else None
+        if key is not None:
+            yield key
+        elif adopters is not None and item is not None and item is change.new and controller_of(item) is None:
+            for owner in adopters.list(item.meta.namespace):
+                if selector_of(owner.json()["spec"].get("selector")).matches(item.labels):
+                    yield owner.key
 
 
 async def _adopt(client: Client, resource: Resource, owner: Item, item: Item) -> Item | None:

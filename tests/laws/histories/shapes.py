@@ -6,14 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.support.objects import CONFIG_MAPS, DEPLOYMENTS, config_map, crd, deployment, metadata, secret
+from tests.support.objects import CLUSTER_ROLES, CONFIG_MAPS, DEPLOYMENTS, config_map, crd, deployment, metadata, secret
 
 from hansa.api import scheme
 from hansa.api.meta import Json, Resource
 
 THINGS_CRD = crd("example.io", "Thing", "things")
 THINGS = Resource("example.io", "v1alpha1", "things", "Thing", True)
-CLUSTER_ROLES = Resource("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", False)
 
 
 @dataclass(frozen=True)

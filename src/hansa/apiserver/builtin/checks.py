@@ -91,6 +91,14 @@ def port_name_faults(value: str) -> list[str]:
     return faults
 
 
+def port_label(port: Json, named: bool, path: str) -> list[FieldError]:
+    """The name of a port of a Service or of Endpoints, a DNS label; `named`: it must have one."""
+    name = port.get("name", "")
+    if name:
+        return label(name, f"{path}.name")
+    return [required(f"{path}.name")] if named else []
+
+
 def port_number_or_name(value: int | str | None, path: str) -> list[FieldError]:
     if isinstance(value, str):
         return each(path, value, port_name_faults(value))

@@ -16,6 +16,7 @@ from hansa.apiserver.builtin.checks import (
     ip,
     label,
     one_of,
+    port_label,
     port_number,
     qualified,
     subdomain,
@@ -67,12 +68,7 @@ def _address(address: Json, path: str) -> list[FieldError]:
 
 
 def _endpoint_port(port: Json, named: bool, path: str) -> list[FieldError]:
-    errors: list[FieldError] = []
-    name = port.get("name", "")
-    if named and not name:
-        errors.append(required(f"{path}.name"))
-    elif name:
-        errors += label(name, f"{path}.name")
+    errors = port_label(port, named, path)
     errors += port_number(port.get("port", 0), f"{path}.port")
     errors += one_of(port.get("protocol", ""), _PROTOCOLS, f"{path}.protocol")
     if port.get("appProtocol") is not None:

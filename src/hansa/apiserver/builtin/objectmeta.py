@@ -60,12 +60,7 @@ def validate_meta(
     elif namespace:
         errors.append(forbidden(f"{path}.namespace", "not allowed on this type"))
     errors += nonnegative(meta.get("generation"), f"{path}.generation")
-    if meta.get("labels"):
-        errors += labels(meta["labels"], f"{path}.labels")
-    if meta.get("annotations"):
-        errors += validate_annotations(meta["annotations"], f"{path}.annotations")
-    if meta.get("ownerReferences"):
-        errors += _owners(meta["ownerReferences"], f"{path}.ownerReferences")
+    errors += _borne(meta, path)
     if meta.get("finalizers"):
         errors += _finalizers(meta["finalizers"], f"{path}.finalizers")
     if meta.get("managedFields"):
@@ -75,6 +70,18 @@ def validate_meta(
         for index, finalizer in enumerate(meta.get("finalizers") or ()):
             if "/" not in finalizer and finalizer not in STANDARD_FINALIZERS:
                 errors.append(invalid(f"{path}.finalizers[{index}]", finalizer, text))
+    return errors
+
+
+def _borne(meta: Json, path: str) -> list[FieldError]:
+    """Faults of what an object bears from its creation on, however it changes."""
+    errors: list[FieldError] = []
+    if meta.get("labels"):
+        errors += labels(meta["labels"], f"{path}.labels")
+    if meta.get("annotations"):
+        errors += validate_annotations(meta["annotations"], f"{path}.annotations")
+    if meta.get("ownerReferences"):
+        errors += _owners(meta["ownerReferences"], f"{path}.ownerReferences")
     return errors
 
 
@@ -171,12 +178,7 @@ def validate_meta_update(new: Json, old: Json, path: str = "metadata") -> list[F
     errors += immutable(meta.get("namespace", ""), before.get("namespace", ""), f"{path}.namespace")
     for field in _UNCHANGEABLE:
         errors += immutable(meta.get(field), before.get(field), f"{path}.{field}")
-    if meta.get("labels"):
-        errors += labels(meta["labels"], f"{path}.labels")
-    if meta.get("annotations"):
-        errors += validate_annotations(meta["annotations"], f"{path}.annotations")
-    if meta.get("ownerReferences"):
-        errors += _owners(meta["ownerReferences"], f"{path}.ownerReferences")
+    errors += _borne(meta, path)
     if meta.get("managedFields"):
         errors += _managed(meta["managedFields"], f"{path}.managedFields")
     return errors

@@ -10,9 +10,9 @@ from hansa.apiserver.builtin.checks import (
     cidr,
     endpoint_ip,
     ip,
-    label,
     labels,
     one_of,
+    port_label,
     port_number,
     port_number_or_name,
     qualified,
@@ -113,12 +113,9 @@ def _external_name(spec: Json) -> list[FieldError]:
 
 
 def _port(port: Json, named: bool, names: set[str], path: str) -> list[FieldError]:
-    errors: list[FieldError] = []
+    errors = port_label(port, named, path)
     name = port.get("name", "")
-    if named and not name:
-        errors.append(required(f"{path}.name"))
-    elif name:
-        errors += label(name, f"{path}.name")
+    if name:
         if name in names:
             errors.append(duplicate(f"{path}.name", name))
         names.add(name)

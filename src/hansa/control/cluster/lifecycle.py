@@ -78,8 +78,7 @@ class ClusterKeeper:
 
     async def _finish(self, item: Item) -> Requeue | None:
         """The namespace with its Works first; they end when the member is clean, or cannot be reached any more."""
-        finalizers = item.meta.finalizers or []
-        if names.CLUSTER_FINALIZER not in finalizers:
+        if names.CLUSTER_FINALIZER not in (item.meta.finalizers or ()):
             return None
         space = execution_namespace(item.meta.name)
         try:
@@ -94,16 +93,7 @@ class ClusterKeeper:
             return Requeue(WAIT_SECONDS)
         if self._is_targeted(item.meta.name):
             return Requeue(WAIT_SECONDS)
-        patch: Json = {
-            "metadata": {
-                "finalizers": [entry for entry in finalizers if entry != names.CLUSTER_FINALIZER],
-                "resourceVersion": item.meta.resource_version,
-            }
-        }
-        try:
-            await self.context.hub.patch(scheme.CLUSTERS, item.meta.name, None, patch)
-        except NotFound:
-            return None
+        await self.context.hub.drop_finalizer(scheme.CLUSTERS, item, names.CLUSTER_FINALIZER)
         return None
 
     def _is_targeted(self, cluster: str) -> bool:

@@ -85,8 +85,7 @@ class Executor:
     async def _finish(
         self, item: Item, convention: Convention, cluster: str, manifests: list[Json], preserve: bool
     ) -> None:
-        finalizers = item.meta.finalizers or []
-        if names.EXECUTION_FINALIZER not in finalizers:
+        if names.EXECUTION_FINALIZER not in (item.meta.finalizers or ()):
             return
         if not await self._is_lost(cluster):
             member = self.context.fleet.get(cluster)
@@ -96,12 +95,7 @@ class Executor:
             for manifest in manifests:
                 await self.remover.remove(member, convention, item.meta, manifest, preserve=preserve)
         self.outcomes.forget(item.key)
-        kept = [entry for entry in finalizers if entry != names.EXECUTION_FINALIZER]
-        patch: Json = {"metadata": {"finalizers": kept, "resourceVersion": item.meta.resource_version}}
-        try:
-            await self.context.hub.patch(scheme.WORKS, item.meta.name, item.meta.namespace, patch)
-        except NotFound:
-            return
+        await self.context.hub.drop_finalizer(scheme.WORKS, item, names.EXECUTION_FINALIZER)
 
     async def _is_lost(self, cluster: str) -> bool:
         """Whether nobody can clean up any more: the Cluster has left, or leaves while its member is not ready."""

@@ -22,7 +22,7 @@ from hansa.control.render.works import delete_works, ensure_work
 from hansa.control.templates import Templates
 from hansa.interpret.convention import Convention
 from hansa.interpret.error import InterpretError
-from hansa.kube.errors import ApiError, NotFound, Unreachable
+from hansa.kube.errors import ApiError, Unreachable
 from hansa.match.selector import Subject
 from hansa.override.apply import Applied, RuleFailed
 from hansa.override.error import OverrideError
@@ -75,22 +75,12 @@ class Renderer:
     async def _finish(self, item: Item) -> None:
         """Works first. What the cache may not have seen yet is asked for, because it would be left behind."""
         finalizer = names.BINDING_FINALIZER if item.meta.namespace else names.CLUSTER_BINDING_FINALIZER
-        finalizers = item.meta.finalizers or []
-        if finalizer not in finalizers:
+        if finalizer not in (item.meta.finalizers or ()):
             return
         label = names.BINDING_ID_LABEL if item.meta.namespace else names.CLUSTER_BINDING_ID_LABEL
         live = await self.context.hub.list(scheme.WORKS, labels=f"{label}={binding_id(item)}")
         await delete_works(self.context.hub, live.items)
-        patch = {
-            "metadata": {
-                "finalizers": [entry for entry in finalizers if entry != finalizer],
-                "resourceVersion": item.meta.resource_version,
-            }
-        }
-        try:
-            await self.context.hub.patch(binding_resource(item.key), item.meta.name, item.meta.namespace or None, patch)
-        except NotFound:
-            return
+        await self.context.hub.drop_finalizer(binding_resource(item.key), item, finalizer)
 
     async def _sync(
         self, convention: Convention, item: Item, spec: BindingSpec, template: Item, works: Sequence[Item]

@@ -15,7 +15,7 @@ from hansa.dialect.karmada.hub import Hub
 from hansa.dialect.karmada.policies import Policies, policy_resource
 from hansa.dialect.karmada.scope import is_template
 from hansa.kube.discovery import NoMatch
-from hansa.kube.errors import ApiError, NotFound, Unreachable
+from hansa.kube.errors import ApiError, Unreachable
 from hansa.match.claim import claim_of, claim_patch
 from hansa.match.policy import Policy
 from hansa.match.preempt import may_preempt
@@ -145,14 +145,7 @@ class PolicyKeeper:
                     await release(self.hub, *template, policy.id, cluster_wide=policy.cluster_wide)
                 else:
                     await release_one(self.hub, resource, binding, policy.id, cluster_wide=policy.cluster_wide)
-        kept = [entry for entry in item.meta.finalizers or () if entry != finalizer]
-        patch: Json = {"metadata": {"finalizers": kept, "resourceVersion": item.meta.resource_version}}
-        try:
-            await self.hub.client.patch(
-                policy_resource(policy.key), policy.meta.name, policy.meta.namespace or None, patch
-            )
-        except NotFound:
-            return
+        await self.hub.client.drop_finalizer(policy_resource(policy.key), item, finalizer)
 
     async def _check_known(self, policy: Policy) -> None:
         """Raises Retry while claimed templates of a kind that the hub serves may be unseen."""

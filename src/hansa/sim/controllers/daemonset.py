@@ -17,7 +17,7 @@ from hansa.sim.awaited import Awaited, OwnWrites
 from hansa.sim.controllers.podset import PodSet
 from hansa.sim.controllers.revisions import REVISION_LABEL, Revision, forget_revisions, sync_revisions
 from hansa.sim.controllers.rollout import resolve
-from hansa.sim.ownership import BY_CONTROLLER, candidates, claim, index_by_controller, owner_key, selector_of
+from hansa.sim.ownership import BY_CONTROLLER, candidates, claim, index_by_controller, owners, selector_of
 from hansa.sim.placement import selects
 from hansa.sim.pod import Pod, pod_from_template
 from hansa.sim.site import Site
@@ -188,10 +188,8 @@ def daemonset_controller(site: Site) -> Controller[Key]:
         controller.queue.add(change.item.key)
 
     def pod_changed(change: Change) -> None:
-        for item in (change.old, change.new):
-            key = owner_key(item, "DaemonSet") if item is not None else None
-            if key is not None:
-                controller.queue.add(key)
+        for key in owners(change, "DaemonSet"):
+            controller.queue.add(key)
 
     def node_changed(change: Change) -> None:
         for item in sets.store:

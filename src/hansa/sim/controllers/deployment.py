@@ -29,6 +29,7 @@ from hansa.sim.ownership import (
     controller_of,
     index_by_controller,
     owner_key,
+    owners,
     selector_of,
 )
 from hansa.sim.pod import Pod
@@ -295,16 +296,8 @@ def deployment_controller(site: Site) -> Controller[Key]:
         queue.add(change.item.key)
 
     def set_changed(change: Change) -> None:
-        for item in (change.old, change.new):
-            if item is None:
-                continue
-            key = owner_key(item, "Deployment")
-            if key is not None:
-                queue.add(key)
-            elif controller_of(item) is None and item is change.new:
-                for owner in deployments.store.list(item.meta.namespace):
-                    if selector_of(owner.json()["spec"].get("selector")).matches(item.labels):
-                        queue.add(owner.key)
+        for key in owners(change, "Deployment", deployments.store):
+            queue.add(key)
 
     def pod_changed(change: Change) -> None:
         # only Recreate waits for pods to be gone

@@ -13,7 +13,7 @@ from hansa.runtime.controller import Controller, Requeue
 from hansa.runtime.informer import Change
 from hansa.sim.awaited import Awaited, OwnWrites
 from hansa.sim.controllers.podset import PodSet
-from hansa.sim.ownership import BY_CONTROLLER, candidates, claim, index_by_controller, owner_key, selector_of
+from hansa.sim.ownership import BY_CONTROLLER, candidates, claim, index_by_controller, owners, selector_of
 from hansa.sim.pod import Pod, pod_from_template
 from hansa.sim.site import Events, Site
 from hansa.sim.status import condition, counts, with_condition, write_status
@@ -315,10 +315,8 @@ def job_controller(site: Site) -> Controller[Key]:
         controller.queue.add(change.item.key)
 
     def pod_changed(change: Change) -> None:
-        for item in (change.old, change.new):
-            key = owner_key(item, "Job") if item is not None else None
-            if key is not None:
-                controller.queue.add(key)
+        for key in owners(change, "Job"):
+            controller.queue.add(key)
 
     jobs.subscribe(job_changed)
     pods.subscribe(pod_changed)

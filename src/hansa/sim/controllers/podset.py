@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hansa.api.item import Item
-from hansa.api.meta import Json, Key
+from hansa.api.meta import Json
 from hansa.api.scheme import PODS
 from hansa.kube.errors import ApiError, Conflict, NotFound
 from hansa.sim.awaited import Awaited
@@ -51,7 +51,7 @@ class PodSet:
         except ApiError as error:
             self.events.event(owner, "Warning", "FailedCreate", f"Error creating: {error.message}")
             raise
-        self.awaited.created(_key(owner), made)
+        self.awaited.created(owner.key, made)
         self.events.event(owner, "Normal", "SuccessfulCreate", f"Created pod: {made.meta.name}")
 
     async def _delete_one(self, owner: Item, pod: Pod) -> None:
@@ -63,7 +63,7 @@ class PodSet:
         except ApiError as error:
             self.events.event(owner, "Warning", "FailedDelete", f"Error deleting: {error.message}")
             raise
-        self.awaited.deleted(_key(owner), pod.item)
+        self.awaited.deleted(owner.key, pod.item)
         self.events.event(owner, "Normal", "SuccessfulDelete", f"Deleted pod: {meta.name}")
 
 
@@ -91,7 +91,3 @@ def to_delete_first(pods: Sequence[Pod]) -> list[Pod]:
 def _later_first(moment: str | None) -> tuple[int, ...]:
     """Sorts later times before earlier ones, and none last. API times have one width, so letters compare as times."""
     return tuple(-ord(letter) for letter in moment) if moment else (0,)
-
-
-def _key(owner: Item) -> Key:
-    return owner.key

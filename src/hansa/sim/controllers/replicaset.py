@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from hansa.api.item import Item
@@ -18,9 +17,8 @@ from hansa.sim.ownership import (
     BY_CONTROLLER,
     candidates,
     claim,
-    controller_of,
     index_by_controller,
-    owner_key,
+    owners,
     selector_of,
 )
 from hansa.sim.pod import Pod, pod_from_template
@@ -111,22 +109,9 @@ def replicaset_controller(site: Site) -> Controller[Key]:
         queue.add(change.item.key)
 
     def pod_changed(change: Change) -> None:
-        for item in (change.old, change.new):
-            if item is None:
-                continue
-            key = owner_key(item, "ReplicaSet")
-            if key is not None:
-                queue.add(key)
-            elif controller_of(item) is None and item is change.new:
-                for adopter in _adopters(item, sets.store.list(item.meta.namespace)):
-                    queue.add(adopter)
+        for key in owners(change, "ReplicaSet", sets.store):
+            queue.add(key)
 
     sets.subscribe(set_changed)
     pods.subscribe(pod_changed)
     return controller
-
-
-def _adopters(orphan: Item, owners: list[Item]) -> Iterator[Key]:
-    for owner in owners:
-        if selector_of(owner.json()["spec"].get("selector")).matches(orphan.labels):
-            yield owner.key

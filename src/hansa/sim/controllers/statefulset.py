@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from hansa.api.item import Item
-from hansa.api.meta import Json, Key, Resource
-from hansa.api.scheme import CONTROLLER_REVISIONS, PODS, STATEFUL_SETS
+from hansa.api.meta import Json, Key
+from hansa.api.scheme import CONTROLLER_REVISIONS, PERSISTENT_VOLUME_CLAIMS, PODS, STATEFUL_SETS
 from hansa.kube.errors import AlreadyExists
 from hansa.runtime.controller import Controller, Requeue
 from hansa.runtime.informer import Change
@@ -15,7 +15,7 @@ from hansa.sim.awaited import Awaited, OwnWrites
 from hansa.sim.controllers.podset import PodSet
 from hansa.sim.controllers.revisions import REVISION_LABEL, Revision, forget_revisions, sync_revisions
 from hansa.sim.controllers.rollout import resolve
-from hansa.sim.ownership import BY_CONTROLLER, candidates, claim, index_by_controller, owner_key, selector_of
+from hansa.sim.ownership import BY_CONTROLLER, candidates, claim, index_by_controller, owners, selector_of
 from hansa.sim.pod import Pod, pod_from_template
 from hansa.sim.site import Site
 from hansa.sim.status import counts, write_status
@@ -23,7 +23,6 @@ from hansa.sim.status import counts, write_status
 COMPONENT = "statefulset-controller"
 POD_NAME = "statefulset.kubernetes.io/pod-name"
 POD_INDEX = "apps.kubernetes.io/pod-index"
-CLAIMS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", True)
 
 
 @dataclass(slots=True)
@@ -191,7 +190,7 @@ class StatefulSetReconciler:
             "spec": template.get("spec") or {},
         }
         try:
-            await self.site.client.create(CLAIMS, obj)
+            await self.site.client.create(PERSISTENT_VOLUME_CLAIMS, obj)
         except AlreadyExists:
             return
 
@@ -256,10 +255,8 @@ def statefulset_controller(site: Site) -> Controller[Key]:
         controller.queue.add(change.item.key)
 
     def pod_changed(change: Change) -> None:
-        for item in (change.old, change.new):
-            key = owner_key(item, "StatefulSet") if item is not None else None
-            if key is not None:
-                controller.queue.add(key)
+        for key in owners(change, "StatefulSet"):
+            controller.queue.add(key)
 
     sets.subscribe(set_changed)
     pods.subscribe(pod_changed)
