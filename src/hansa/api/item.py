@@ -26,16 +26,13 @@ _decode_json = msgspec.json.Decoder(Json).decode
 _encode = msgspec.json.Encoder().encode
 
 
-class Item:
-    """One version of one object. Immutable."""
+class Item(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """One version of one object. Equal to itself only."""
 
-    __slots__ = ("api_version", "kind", "meta", "raw")
-
-    def __init__(self, raw: bytes, meta: ObjectMeta, api_version: str, kind: str) -> None:
-        self.raw = raw
-        self.meta = meta
-        self.api_version = api_version
-        self.kind = kind
+    raw: bytes
+    meta: ObjectMeta
+    api_version: str
+    kind: str
 
     @classmethod
     def parse(cls, raw: bytes | msgspec.Raw, *, api_version: str = "", kind: str = "") -> Item:

@@ -25,10 +25,11 @@ _CONDITION_TYPE = (
 )
 
 
-class Wire(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+class Wire(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     """Parent of everything that has a JSON form: frozen, camelCase names, defaults left out.
 
-    Go servers send `null` for empty lists, so list and map fields are declared `X | None = None`.
+    Go servers send `null` for empty lists, so list and map fields are declared `X | None = None`. What has a JSON form
+    has no cycles, so the collector that looks for them is spared it.
     """
 
 

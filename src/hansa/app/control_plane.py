@@ -26,6 +26,7 @@ from hansa.kube.client import Client
 from hansa.kube.errors import ConfigError
 from hansa.runtime import metrics
 from hansa.runtime.cache import Cache
+from hansa.runtime.collector import spare_what_lasts
 from hansa.runtime.controller import Controller
 from hansa.runtime.fleet import Fleet
 from hansa.runtime.patience import Traffic
@@ -203,6 +204,7 @@ class ControlPlane:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(part.run(), name=part.name) for part in self._parts]
                 tasks.append(group.create_task(metrics.watch_loop_lag(), name="event loop lag"))
+                tasks.append(group.create_task(spare_what_lasts(lambda: self.ready), name="collector"))
                 try:
                     yield
                 finally:
