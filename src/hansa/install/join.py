@@ -196,16 +196,16 @@ def _cluster(request: JoinRequest, cluster_id: str) -> Json:
 
 
 async def _own(hub: Client, secrets: list[Json], cluster: Item) -> None:
-    """Secrets go when their Cluster goes, by garbage collection."""
+    """Secrets go when their Cluster goes, by garbage collection. What an earlier Cluster of that name has left until
+    then is taken over, with the credentials of this one."""
+    owned: Json = {"ownerReferences": [cluster.as_owner()]}
     for secret in secrets:
         meta = secret["metadata"]
-        await hub.patch(
-            scheme.SECRETS,
-            meta["name"],
-            meta["namespace"],
-            {"metadata": {"ownerReferences": [cluster.as_owner()]}},
-            kind=PatchKind.MERGE,
-        )
+        patch: Json = {"metadata": owned, "data": secret["data"]}
+        try:
+            await hub.patch(scheme.SECRETS, meta["name"], meta["namespace"], patch, kind=PatchKind.MERGE)
+        except NotFound:  # the collector was faster
+            await hub.create(scheme.SECRETS, {**secret, "metadata": {**meta, **owned}})
 
 
 async def ensure(client: Client, resource: Resource, obj: Json) -> Item:

@@ -124,6 +124,20 @@ async def test_leaving_cleans_both_sides(hub, member):
         await unjoin(hub, "member1", quiet)
 
 
+@pytest.mark.parametrize("namespace", [names.CLUSTER_NAMESPACE, names.KUBEFED_NAMESPACE])
+async def test_credentials_that_an_earlier_cluster_left_are_not_taken_for_those_of_the_next(hub, member, namespace):
+    """They are there until the garbage collector has seen that their Cluster is gone."""
+    owner = {"apiVersion": "v1", "kind": "Namespace", "name": names.CLUSTER_NAMESPACE}
+    owner["uid"] = (await hub.get(scheme.NAMESPACES, owner["name"])).meta.uid
+    left = {"apiVersion": "v1", "kind": "Secret", "data": {"token": "b2xk"}}
+    left["metadata"] = {"name": "member1", "namespace": namespace, "ownerReferences": [owner]}
+    await hub.create(scheme.SECRETS, left)
+    await join(hub, member, request(), quiet)
+    found = await hub.get(scheme.SECRETS, "member1", namespace)
+    assert found.json()["data"]["token"] != "b2xk"
+    assert [each.kind for each in found.meta.owner_references] == ["Cluster"]
+
+
 async def test_deinit_refuses_while_somebody_is_joined_and_then_leaves_nothing(hub, member):
     await join(hub, member, request(), quiet)
     before = await versions(hub)
