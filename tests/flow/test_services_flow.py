@@ -209,25 +209,25 @@ async def test_what_only_a_slow_member_exports_is_found(server_keys: Keys) -> No
         assert await exporters(federation, "member1") == ["member1"]
 
 
-async def test_a_member_without_the_services_families_says_so_and_holds_nobody_up(server_keys: Keys) -> None:
-    class OneFamily(Tap):
+async def test_a_member_that_refuses_the_derived_service_says_so_and_holds_nobody_up(server_keys: Keys) -> None:
+    class Refuses(Tap):
         def before(self, server: str, method: str, path: str, body: bytes) -> Answer | None:
             if (server, method) == ("member2", "POST") and path.endswith("/services"):
-                message = 'Service "derived-hello" is invalid: spec.ipFamilies[0]: not configured on this cluster'
+                message = 'Service "derived-hello" is invalid: spec.ports[0].port: not to our liking'
                 said = f'{{"kind":"Status","reason":"Invalid","code":422,"message":{json.dumps(message)}}}'
                 return Answer(422, {}, said.encode())
             return None
 
     async with running(
-        server_keys, all_crds(), speaks_kubefed=False, serves_services=True, tap=OneFamily()
+        server_keys, all_crds(), speaks_kubefed=False, serves_services=True, tap=Refuses()
     ) as federation:
         await start(federation)
         await exports(federation, "member1", "10.1.0.1")
         found = await imported(federation, "member2")
         assert found
         ready = by_type(found)["Ready"]
-        assert (ready["status"], ready["reason"]) == ("False", "IPFamilyNotSupported")
-        assert "not configured on this cluster" in ready["message"]
+        assert (ready["status"], ready["reason"]) == ("False", "Pending")
+        assert "not to our liking" in ready["message"]
         exported = await federation.get("member1", scheme.SERVICE_EXPORTS, "hello", SPACE)
         assert exported and "member2: " in by_type(exported)["Ready"]["message"]
         other = await imported(federation, "member3")

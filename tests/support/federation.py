@@ -216,6 +216,11 @@ class Federation:
 
     # -- what a test does ---------------------------------------------------------------------------------------------
 
+    async def add_server(self, name: str, keys: Keys, service_range: str) -> None:
+        """One more member to be, with Services of those addresses; it stops with the others."""
+        self.servers[name] = await start_embedded(name, clock=self.clock, keys=keys, service_cidr=service_range)
+        self.clients[name] = Client(Wire(name, self.servers[name]), qps=0)
+
     async def join(self, *names: str, labels: Mapping[str, str] | None = None, **spec: Any) -> None:
         """Register members with their credentials, as `hansa join` leaves them."""
         for name in names:

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from tests.support.federation import Federation, running
+from tests.support.real_member import in_background, joined
 
 from hansa.api import names, scheme
 from hansa.api.crd import all_crds
@@ -37,7 +38,7 @@ class Rig:
     def __init__(self, clients: Mapping[str, Client], scenario: str) -> None:
         self.clients = dict(clients)
         self.hub = self.clients["hub"]
-        self.members = list(MEMBERS)
+        self.members: list[str] = list(MEMBERS)
         self.namespace = f"e2e-{scenario}"
         self._scenario = scenario
         self._labels: dict[str, dict[str, str]] = {}
@@ -240,6 +241,21 @@ class Rig:
 
     # -- the rigs' own ------------------------------------------------------------------------------------------------
 
+    async def add_member(self, name: str, service_range: str) -> None:
+        """One more member, of `members` too, until the scenario ends. Its Services have addresses of `service_range`,
+        which is that of a kube-apiserver: a second family comes after a comma."""
+        self.clients[name] = await self._start_member(name, service_range)
+        self.members.append(name)
+
+        async def synchronised() -> None:
+            await self.clients[name].get(scheme.NAMESPACES, self.namespace)
+
+        await self.eventually(synchronised)
+
+    @abstractmethod
+    async def _start_member(self, name: str, service_range: str) -> Client:
+        """Joined."""
+
     @abstractmethod
     async def close(self) -> None:
         """Leave the federation as it was found."""
@@ -293,19 +309,36 @@ class Rig:
 class EmbeddedRig(Rig):
     """Everything in this process; nothing is left behind."""
 
-    def __init__(self, federation: Federation, scenario: str) -> None:
+    def __init__(self, federation: Federation, keys: Keys, scenario: str) -> None:
         super().__init__(federation.clients, scenario)
         self.federation = federation
+        self._keys = keys
+        self._members = AsyncExitStack()
+
+    async def simulate(self, name: str) -> None:
+        """Act out a member's nodes and controllers until the end."""
+        member = SimulatedMember(name, self.clients[name], clock=self.federation.clock, nodes=1)
+        await self._members.enter_async_context(in_background(member.run(), name))
 
     async def close(self) -> None:
-        """Nothing survives the process."""
+        """Nothing else survives the process."""
+        await self._members.aclose()
+
+    async def _start_member(self, name: str, service_range: str) -> Client:
+        await self.federation.add_server(name, self._keys, service_range)
+        self.clients[name] = self.federation.clients[name]
+        await self.simulate(name)
+        await self.federation.join(name, labels=LOCATION)
+        return self.clients[name]
 
 
 class RealRig(Rig):
     """A federation that other scenarios use too: what was made outside the namespace is taken away at the end."""
 
-    def __init__(self, clients: Mapping[str, Client], scenario: str) -> None:
+    def __init__(self, clients: Mapping[str, Client], scenario: str, directory: Path) -> None:
         super().__init__(clients, scenario)
+        self._directory = directory
+        self._added = AsyncExitStack()
         self._made: list[tuple[str, Resource, str]] = []
 
     async def _apply(self, obj: Json, server: str) -> None:
@@ -327,6 +360,7 @@ class RealRig(Rig):
         for name, words in self._annotations.items():
             none: dict[str, None] = dict.fromkeys(words)
             await self.patch(scheme.CLUSTERS, name, {"metadata": {"annotations": none}})
+        await self._added.aclose()
         for policies in (scheme.PROPAGATION_POLICIES, scheme.OVERRIDE_POLICIES):
             for policy in await self.list("hub", policies, self.namespace):
                 await self._remove("hub", policies, policy["metadata"]["name"], self.namespace)
@@ -335,6 +369,10 @@ class RealRig(Rig):
         await self._remove("hub", scheme.NAMESPACES, self.namespace)
         for client in self.clients.values():
             await client.close()
+
+    async def _start_member(self, name: str, service_range: str) -> Client:
+        member = joined(self.hub, name, self._directory, service_range=service_range, labels=LOCATION)
+        return await self._added.enter_async_context(member)
 
     async def _remove(self, server: str, resource: Resource, name: str, namespace: str | None = None) -> None:
         unprotected = {"metadata": {"labels": {names.DELETION_PROTECTED_LABEL: None}}}
@@ -351,31 +389,23 @@ async def embedded(keys: Keys, scenario: str) -> AsyncGenerator[Rig, None]:
             running(keys, all_crds(), speaks_kubefed=False, serves_services=True)
         )
         plug(federation.servers["hub"].context.admission)
+        rig = EmbeddedRig(federation, keys, scenario)
+        stack.push_async_callback(rig.close)
         for name in MEMBERS:
-            stack.push_async_callback(_ended, asyncio.create_task(_simulate(federation, name)))
+            await rig.simulate(name)
         await federation.join(*MEMBERS, labels=LOCATION)
-        rig = EmbeddedRig(federation, scenario)
         await rig.open()
         yield rig
 
 
-async def _simulate(federation: Federation, name: str) -> None:
-    await SimulatedMember(name, federation.clients[name], clock=federation.clock, nodes=1).run()
-
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-
-
 @asynccontextmanager
-async def real(kubeconfig: Path, scenario: str) -> AsyncGenerator[Rig, None]:
-    """A scenario's share of a federation that runs."""
+async def real(kubeconfig: Path, scenario: str, directory: Path) -> AsyncGenerator[Rig, None]:
+    """A scenario's share of a federation that runs. `directory`: for what it adds to it."""
     clients = {
         name: Client(HttpTransport(config.load(kubeconfig, name)), qps=0, field_manager="scenario")
         for name in ("hub", *MEMBERS)
     }
-    rig = RealRig(clients, scenario)
+    rig = RealRig(clients, scenario, directory)
     await rig.open()
     try:
         yield rig

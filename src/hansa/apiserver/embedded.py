@@ -102,8 +102,10 @@ async def start_embedded(
 
     `admission_plugins`: a hub leaves ServiceAccount out, as templates of pods are not pods. `keys` must be the same for
     the same directory, or tokens and certificates that were handed out become void. `pods_on_loopback`: endpoints may
-    have loopback addresses, which a real server refuses.
+    have loopback addresses, which a real server refuses. `service_cidr`: of one IP family, or of both with a comma
+    between them; the first is what Services have that do not ask.
     """
+    service_cidrs = service_cidr.split(",")
     keys = keys or Keys.fresh(name, clock)
     rng = rng or random.Random()
     storage = Storage(directory / "objects.db" if directory else None)
@@ -125,14 +127,14 @@ async def start_embedded(
             plugged_in=admission_plugins,
             equivalents=resources.equivalents,
         ),
-        allocator=ServiceAllocator((service_cidr,)),
+        allocator=ServiceAllocator(service_cidrs),
         issuer=issuer,
         ca_certificate=keys.authority.certificate,
         rng=rng,
     )
     _connect(context)
     Customs(context)
-    _bootstrap(context, [*default_rbac(), *_fresh(service_cidr), *extra_crds])
+    _bootstrap(context, [*default_rbac(), *_fresh(service_cidrs[0]), *extra_crds])
     context.allocator.rebuild(lookup.list("", "Service"))
     server = ApiServer(context, Authenticator(issuer=issuer), version())
     loops = [

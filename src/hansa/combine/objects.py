@@ -79,10 +79,10 @@ def import_document(key: Key, merged: Merged, route: Route, derived: Item | None
         spec |= _filled(ipFamilies=list(offer.ip_families))
     else:
         annotations[names.DERIVED_SERVICE_ANNOTATION] = derived_name(key.name)
-        own: Json = (derived.json().get("spec") or {}) if derived is not None else {}
+        own = addresses_of(derived, offer) if derived is not None else {}
         spec |= _filled(
-            ips=own.get("clusterIPs"),
-            ipFamilies=own.get("ipFamilies") or list(offer.ip_families),
+            ips=list(own.values()),
+            ipFamilies=list(own or offer.ip_families),
             sessionAffinity=offer.session_affinity,
             sessionAffinityConfig=offer.session_affinity_config,
         )
@@ -101,17 +101,25 @@ def import_document(key: Key, merged: Merged, route: Route, derived: Item | None
     }
 
 
+def addresses_of(derived: Item, offer: Offer) -> dict[str, str]:
+    """By family, in the cluster's order: of the derived Service's addresses those of families that are offered."""
+    spec: Json = derived.json().get("spec") or {}
+    own = zip(spec.get("ipFamilies") or (), spec.get("clusterIPs") or (), strict=False)
+    return {family: address for family, address in own if family in (offer.ip_families or (family,))}
+
+
 def derived_document(key: Key, offer: Offer) -> Json:
-    """Without selector: its endpoints are the imported slices. Without owner."""
+    """Without selector: its endpoints are the imported slices. Without owner.
+
+    It has an address of each family of its cluster, whatever is offered: so each stays when exporters come and go.
+    """
     single = len(offer.ports) == 1
-    families = list(offer.ip_families)
     spec: Json = {
         "type": "ClusterIP",
         "ports": [_service_port(port, single=single) for port in offer.ports],
         "sessionAffinity": offer.session_affinity,
-        "ipFamilyPolicy": "PreferDualStack" if len(families) == 2 else "SingleStack",
+        "ipFamilyPolicy": "PreferDualStack",
         **_filled(
-            ipFamilies=families if len(families) == 1 else None,
             sessionAffinityConfig=offer.session_affinity_config,
             internalTrafficPolicy=offer.internal_traffic_policy,
             trafficDistribution=offer.traffic_distribution,

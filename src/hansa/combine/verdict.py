@@ -6,9 +6,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from hansa.api import names
+from hansa.api.item import Item
 from hansa.api.meta import Condition
 from hansa.combine.export import TCP, Invalid, Offer
 from hansa.combine.merge import Conflict
+from hansa.combine.objects import addresses_of
 from hansa.combine.silence import Silence
 from hansa.combine.slices import Reach
 from hansa.combine.source import ENDPOINTS_MAX, Source
@@ -28,6 +30,13 @@ class Ranges(NamedTuple):
 
     text: str = ""
     fault: str = ""
+
+
+class Obstacle(NamedTuple):
+    """Why an import does not work: message and reason of condition Ready=False."""
+
+    message: str
+    reason: str = "Pending"
 
 
 def invalid_export(why: Invalid, generation: int) -> list[Condition]:
@@ -78,20 +87,27 @@ def _refused(source: Source, checked: Ranges, generation: int) -> Condition | No
     return None
 
 
+def other_family(derived: Item, offer: Offer) -> Obstacle | None:
+    """When the derived Service has addresses, and none of a family that is offered."""
+    own: list[str] = (derived.json().get("spec") or {}).get("ipFamilies") or []
+    if not own or addresses_of(derived, offer):
+        return None
+    offered, has = ", ".join(offer.ip_families), ", ".join(own)
+    return Obstacle(f"the service is of {offered}, Services of this cluster are of {has} only", "IPFamilyNotSupported")
+
+
 def import_conditions(
     offer: Offer,
     way: Reach,
     silences: Mapping[str, Silence],
     *,
     has_address: bool,
-    fault: str,
+    obstacle: Obstacle | None,
     generation: int,
 ) -> list[Condition]:
-    """`fault`: why the derived Service could not be made; empty when it could."""
     found: list[Condition] = []
-    if fault:
-        reason = "IPFamilyNotSupported" if "ipFamil" in fault else "Pending"
-        found.append(_condition(READY, "False", reason, fault, generation))
+    if obstacle is not None:
+        found.append(_condition(READY, "False", obstacle.reason, obstacle.message, generation))
     elif not has_address and not offer.headless:
         found.append(_condition(READY, "False", "Pending", "the derived Service has no address yet", generation))
     else:

@@ -46,7 +46,8 @@ API_ONLY = Role((), scheduler=False)
 class RealCluster:
     """A cluster in `directory`, which keeps its data, certificates, ports and logs across stops.
 
-    `durable=False` lets etcd skip syncing to disk: for rigs that are thrown away.
+    `durable=False` lets etcd skip syncing to disk: for rigs that are thrown away. `service_range`: of one IP family, or
+    of both with a comma between them, the IPv4 range first.
     """
 
     def __init__(
@@ -142,7 +143,7 @@ class RealCluster:
         await self._wait_ready()
 
     async def _start(self) -> None:
-        service_address = str(ipaddress.ip_network(self._service_range)[1])
+        service_address = str(ipaddress.ip_network(self._service_range.split(",")[0])[1])
         await asyncio.to_thread(self.pki.ensure, service_address)
         self.ports = reserve(self.directory / "ports.json", ["api", "etcd", "etcd-peer"])
         await wait_free(self.ports.values())

@@ -13,12 +13,12 @@ from hansa.api.routing import ServiceRoutingPolicySpec
 from hansa.base.clock import Clock
 from hansa.base.patch import equal_json
 from hansa.combine.merge import Merged
-from hansa.combine.objects import derived_document, import_document, made_of, owned_by
+from hansa.combine.objects import addresses_of, derived_document, import_document, made_of, owned_by
 from hansa.combine.routing import Exporter, Place, route
 from hansa.combine.silence import Silence
 from hansa.combine.slices import derived_name, drained, reach, wanted_slices
 from hansa.combine.source import Source
-from hansa.combine.verdict import IMPORT_CONDITIONS, import_conditions
+from hansa.combine.verdict import IMPORT_CONDITIONS, Obstacle, import_conditions, other_family
 from hansa.kube.errors import Invalid
 from hansa.service.views import View
 from hansa.service.write import create, delete, differing, report
@@ -26,7 +26,6 @@ from hansa.service.write import create, delete, differing, report
 FOREIGN = "a ServiceImport of that name is there that Hansa has not made"
 _SERVICE_FIELDS = ("trafficDistribution",)
 """What is taken off when it is not wanted; an API server has a default for the rest."""
-_SET_ONCE = ("type", "ipFamilies")
 _IMPORT_FIELDS = (
     "type",
     "ports",
@@ -90,13 +89,13 @@ class Importer:
             return Outcome(False)
         go = _Pass(view, wanted)
         item = live or await self._create(go)
-        derived, fault = (None, "") if wanted.merged.offer.headless else await self._derived(go, item)
+        derived, obstacle = (None, None) if wanted.merged.offer.headless else await self._derived(go, item)
         if wanted.merged.offer.headless:
             await self._remove_derived(go, item)
         item = await self._change(go, item, derived)
         has_slices = await self._slices(go, item)
-        await self._status(go, item, derived, fault, has_slices=has_slices)
-        return Outcome(go.endpoints or (go.written and live is not None), fault)
+        await self._status(go, item, derived, obstacle, has_slices=has_slices)
+        return Outcome(go.endpoints or (go.written and live is not None), obstacle.message if obstacle else "")
 
     # -- ServiceImport ------------------------------------------------------------------------------------------------
 
@@ -135,25 +134,28 @@ class Importer:
 
     # -- derived Service ----------------------------------------------------------------------------------------------
 
-    async def _derived(self, go: _Pass, owner: Item) -> tuple[Item | None, str]:
+    async def _derived(self, go: _Pass, owner: Item) -> tuple[Item | None, Obstacle | None]:
         """The derived Service as it is, and why it is not as it should be."""
         key = Key(go.wanted.key.namespace, derived_name(go.wanted.key.name))
-        document = owned_by(derived_document(go.wanted.key, go.wanted.merged.offer), owner)
+        offer = go.wanted.merged.offer
+        document = owned_by(derived_document(go.wanted.key, offer), owner)
         live = go.view.services.store.get(key)
         if live is not None and live.labels.get(names.IMPORT_NAME_LABEL) != go.wanted.key.name:
-            return None, f"a Service {key} is there that Hansa has not made"
+            return None, Obstacle(f"a Service {key} is there that Hansa has not made")
         if live is not None and live.deleting:
-            return live, ""
+            return live, None
         try:
             if live is None:
                 go.written = True
-                return await create(go.view.client, scheme.SERVICES, document), ""
-            return await self._change_derived(go, live, document), ""
+                live = await create(go.view.client, scheme.SERVICES, document)
+            else:
+                live = await self._change_derived(go, live, document)
         except Invalid as error:
-            return live, f"the derived Service is refused: {error.message}"
+            return live, Obstacle(f"the derived Service is refused: {error.message}")
+        return live, other_family(live, offer)
 
     async def _change_derived(self, go: _Pass, live: Item, document: Json) -> Item:
-        wanted = {field: value for field, value in document["spec"].items() if field not in _SET_ONCE}
+        wanted = {field: value for field, value in document["spec"].items() if field != "type"}
         spec = _differing(live.json().get("spec") or {}, wanted, _SERVICE_FIELDS)
         patch: Json = {"metadata": {"resourceVersion": live.meta.resource_version}}
         owners = document["metadata"]["ownerReferences"]
@@ -224,16 +226,18 @@ class Importer:
 
     # -- status -------------------------------------------------------------------------------------------------------
 
-    async def _status(self, go: _Pass, item: Item, derived: Item | None, fault: str, *, has_slices: bool) -> None:
+    async def _status(
+        self, go: _Pass, item: Item, derived: Item | None, obstacle: Obstacle | None, *, has_slices: bool
+    ) -> None:
         wanted = go.wanted
         way = reach(wanted.place, wanted.merged.offer, wanted.exporters, wanted.policy)
-        has_address = derived is not None and bool((derived.json().get("spec") or {}).get("clusterIP"))
+        has_address = derived is not None and bool(addresses_of(derived, wanted.merged.offer))
         conditions = import_conditions(
             wanted.merged.offer,
             way,
             wanted.silences,
             has_address=has_address,
-            fault=fault,
+            obstacle=obstacle,
             generation=item.meta.generation,
         )
         exporters = sorted(each.cluster for each in wanted.exporters if not each.draining)

@@ -43,11 +43,11 @@ def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Generator[Path, None
 
 
 @pytest.fixture
-async def rig(request: pytest.FixtureRequest, server_keys: Keys) -> AsyncGenerator[Rig, None]:
+async def rig(request: pytest.FixtureRequest, server_keys: Keys, tmp_path: Path) -> AsyncGenerator[Rig, None]:
     """Three members that are joined and ready, and a namespace for this scenario alone."""
     digest = hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:8]
     if request.config.getoption("--rig") == "real":
-        async with real(request.getfixturevalue("kubeconfig"), digest) as built:
+        async with real(request.getfixturevalue("kubeconfig"), digest, tmp_path) as built:
             for name in MEMBERS:
                 await built.label_cluster(name, LOCATION)
             yield built

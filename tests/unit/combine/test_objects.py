@@ -17,6 +17,7 @@ from hansa.combine.merge import Incumbent, Merged
 from hansa.combine.objects import derived_document, import_document, incumbent_of, made_of, route_of
 from hansa.combine.slices import derived_name, slice_name
 from hansa.combine.source import compact, is_own, parse_ranges, read_source
+from hansa.combine.verdict import Obstacle, other_family
 
 KEY = Key("shop", "web")
 OFFER = Offer(
@@ -41,28 +42,49 @@ def test_an_import_says_all_that_it_was_made_of(offer):
     assert incumbent_of(Item.of(document)) == Incumbent(offer, MERGED.since)
 
 
-def test_addresses_are_those_of_the_derived_service():
-    derived = Item.of(
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": {"name": "derived-web"},
-            "spec": {"clusterIPs": ["fd00::1", "10.0.0.1"], "ipFamilies": ["IPv6", "IPv4"]},
-        }
-    )
-    spec = import_document(KEY, MERGED, ROUTE, derived)["spec"]
-    assert (spec["ips"], spec["ipFamilies"]) == (["fd00::1", "10.0.0.1"], ["IPv6", "IPv4"])
-    headless = import_document(KEY, replace(MERGED, offer=replace(OFFER, type="Headless")), ROUTE, derived)["spec"]
+DERIVED = Item.of(
+    {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "derived-web"},
+        "spec": {"clusterIPs": ["fd00::1", "10.0.0.1"], "ipFamilies": ["IPv6", "IPv4"]},
+    }
+)
+
+
+def test_a_headless_import_has_no_addresses():
+    headless = import_document(KEY, replace(MERGED, offer=replace(OFFER, type="Headless")), ROUTE, DERIVED)["spec"]
     assert "ips" not in headless and headless["ipFamilies"] == ["IPv4", "IPv6"]
 
 
 @pytest.mark.parametrize(
-    ("families", "policy", "asked"),
-    [(("IPv4", "IPv6"), "PreferDualStack", None), (("IPv6",), "SingleStack", ["IPv6"])],
+    ("offered", "ips", "families"),
+    [
+        (("IPv4", "IPv6"), ["fd00::1", "10.0.0.1"], ["IPv6", "IPv4"]),
+        (("IPv4",), ["10.0.0.1"], ["IPv4"]),
+        ((), ["fd00::1", "10.0.0.1"], ["IPv6", "IPv4"]),
+    ],
 )
-def test_families_of_the_derived_service(families, policy, asked):
-    spec = derived_document(KEY, replace(OFFER, ip_families=families))["spec"]
-    assert (spec["ipFamilyPolicy"], spec.get("ipFamilies")) == (policy, asked)
+def test_an_import_has_the_addresses_of_families_that_are_offered(offered, ips, families):
+    offer = replace(OFFER, ip_families=offered)
+    spec = import_document(KEY, replace(MERGED, offer=offer), ROUTE, DERIVED)["spec"]
+    assert (spec["ips"], spec["ipFamilies"]) == (ips, families)
+    assert other_family(DERIVED, offer) is None
+
+
+def test_an_import_of_a_family_that_the_cluster_has_not():
+    offer = replace(OFFER, ip_families=("IPv6",))
+    single = Item.of({**DERIVED.json(), "spec": {"clusterIPs": ["10.0.0.1"], "ipFamilies": ["IPv4"]}})
+    spec = import_document(KEY, replace(MERGED, offer=offer), ROUTE, single)["spec"]
+    assert "ips" not in spec and spec["ipFamilies"] == ["IPv6"]
+    assert other_family(single, offer) == Obstacle(
+        "the service is of IPv6, Services of this cluster are of IPv4 only", "IPFamilyNotSupported"
+    )
+
+
+def test_the_derived_service_has_every_family_of_its_cluster():
+    spec = derived_document(KEY, replace(OFFER, ip_families=("IPv6",)))["spec"]
+    assert spec["ipFamilyPolicy"] == "PreferDualStack" and "ipFamilies" not in spec
     assert [port["name"] for port in spec["ports"]] == ["80", "grpc"]
 
 

@@ -31,7 +31,7 @@ def test_ports_that_gateways_do_not_carry_are_named(
 ) -> None:
     offer = Offer(ports=ports, type="Headless" if headless else "ClusterSetIP")
     way = Reach(mode, by_gateway, (), frozenset({"b"}), ())
-    conditions = import_conditions(offer, way, {}, has_address=True, fault="", generation=1)
+    conditions = import_conditions(offer, way, {}, has_address=True, obstacle=None, generation=1)
     found = [condition.message for condition in conditions if condition.type == PARTIALLY_ROUTABLE]
     assert len(found) == told
     assert all("dns 53/UDP" in message and "sig 38412/SCTP" in message and "80" not in message for message in found)
