@@ -1,23 +1,17 @@
 """The program itself on real API servers: init, join, run with webhooks, propagate, unjoin, deinit."""
 
-import contextlib
-import os
-import signal
 import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import pytest
 import yaml
+from tests.support.commands import Kubectl, hansa, running
 
 from hansa.rig.binaries import MissingBinaries, find_binaries
 from hansa.rig.federation import RealFederation
-from hansa.rig.ports import free_ports
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-DEADLINE_SECONDS = 60
 
 try:
     BINARIES = find_binaries()
@@ -25,63 +19,8 @@ except MissingBinaries as missing:
     pytest.skip(str(missing), allow_module_level=True)
 
 
-def hansa(*arguments, timeout=90):
-    return subprocess.run(
-        [sys.executable, "-m", "hansa.cli", *map(str, arguments)], capture_output=True, text=True, timeout=timeout
-    )
-
-
-class Kubectl:
-    def __init__(self, directory):
-        self.kubeconfig = directory / "kubeconfig"
-        self.environment = {"HOME": str(directory), "PATH": os.environ["PATH"]}
-
-    def __call__(self, context, *arguments, stdin=None):
-        return subprocess.run(
-            [BINARIES.kubectl, f"--kubeconfig={self.kubeconfig}", f"--context={context}", *arguments],
-            capture_output=True,
-            text=True,
-            input=stdin,
-            timeout=60,
-            env=self.environment,
-        )
-
-    def until(self, context, arguments, wanted):
-        """Ask until the answer is the wanted one; the last answer."""
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while True:
-            run = self(context, *arguments)
-            if run.stdout.strip() == wanted or time.monotonic() > deadline:
-                return run.stdout.strip() or run.stderr.strip()
-            time.sleep(0.2)
-
-
-@contextlib.contextmanager
-def running(kubeconfig, log):
-    """`hansa run`, ready."""
-    health, webhook = free_ports(2)
-    command = [
-        *(sys.executable, "-m", "hansa.cli", "run", "--kubeconfig", kubeconfig, "--context", "hub"),
-        *("--health-address", f"127.0.0.1:{health}", "--webhook-address", f"127.0.0.1:{webhook}"),
-    ]
-    with log.open("wb") as output:
-        process = subprocess.Popen(list(map(str, command)), stdout=output, stderr=output)
-    try:
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while time.monotonic() < deadline:
-            assert process.poll() is None, log.read_text()
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{health}/readyz") as answer:
-                if answer.status == 200:
-                    break
-            time.sleep(0.1)
-        yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
-
-
 @pytest.mark.timeout(400)
-async def test_a_federation_from_init_to_deinit(tmp_path):
+async def test_a_federation_from_init_to_deinit(tmp_path: Path) -> None:
     async with RealFederation(tmp_path / "rig", ["member1", "member2"], binaries=BINARIES, durable=False) as federation:
         kubeconfig = tmp_path / "kubeconfig"
         kubeconfig.write_text(yaml.safe_dump(federation.kubeconfig()))
@@ -112,7 +51,7 @@ async def test_a_federation_from_init_to_deinit(tmp_path):
         assert "Traceback" not in log.read_text()
 
 
-def _propagates(kubectl):
+def _propagates(kubectl: Kubectl) -> None:
     applied = kubectl("hub", "apply", "-f", str(EXAMPLES / "karmada-nginx.yaml"))
     assert applied.returncode == 0, applied.stderr
     policy_id = ("get", "propagationpolicy", "example-policy", "-o", "jsonpath={.metadata.finalizers[0]}")
@@ -128,7 +67,7 @@ def _propagates(kubectl):
     assert kubectl.until("member1", replicas, "2") == "2"
 
 
-def _refuses(kubectl):
+def _refuses(kubectl: Kubectl) -> None:
     policy = yaml.safe_dump(
         {
             "apiVersion": "policy.karmada.io/v1alpha1",
@@ -145,7 +84,7 @@ def _refuses(kubectl):
     assert "namespace of resource selector must be the same as the namespace of the policy" in refused.stderr
 
 
-def _leaves(kubectl, kubeconfig):
+def _leaves(kubectl: Kubectl, kubeconfig: Path) -> None:
     early = hansa("deinit", "--kubeconfig", kubeconfig, "--context", "hub")
     assert early.returncode == 1 and "still joined: member1, member2" in early.stderr
     assert kubectl("hub", "delete", "deployment", "nginx").returncode == 0
@@ -161,7 +100,7 @@ def _leaves(kubectl, kubeconfig):
 
 
 @pytest.mark.timeout(300)
-def test_the_demo_holds_on_real_kubernetes():
+def test_the_demo_holds_on_real_kubernetes() -> None:
     run = subprocess.run(
         [sys.executable, "-m", "hansa.cli", "demo", "--real", "--examples", str(EXAMPLES)],
         capture_output=True,
