@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
 import pytest
 from tests.support.federation import Federation, running
@@ -68,6 +70,18 @@ async def install(federation: Federation, without: tuple[int, str] | None) -> Js
     return changed
 
 
+@asynccontextmanager
+async def granted(
+    keys: Keys, caplog: pytest.LogCaptureFixture, without: tuple[int, str] | None = None
+) -> AsyncGenerator[Federation, None]:
+    """Its control plane has what `init` grants, but for one verb of a rule; the log begins now."""
+    async with running(keys, all_crds(), speaks_kubefed=False, serves_services=True, hub_user=ACCOUNT) as federation:
+        await install(federation, without)
+        await federation.restart()
+        caplog.clear()
+        yield federation
+
+
 async def work(federation: Federation) -> None:
     """All that controllers do on a hub: a member joins, objects come, change and go, the member leaves."""
     await federation.join("member1", "member2")
@@ -129,12 +143,7 @@ def refusals(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 async def test_what_init_grants_is_enough(server_keys: Keys, caplog: pytest.LogCaptureFixture) -> None:
-    async with running(
-        server_keys, all_crds(), speaks_kubefed=False, serves_services=True, hub_user=ACCOUNT
-    ) as federation:
-        await install(federation, None)
-        await federation.restart()
-        caplog.clear()
+    async with granted(server_keys, caplog) as federation:
         await work(federation)
         assert refusals(caplog) == []
         assert await federation.get("member2", CONFIG_MAPS, "dep", NAMESPACE) is None
@@ -145,12 +154,7 @@ async def test_what_init_grants_is_enough(server_keys: Keys, caplog: pytest.LogC
 async def test_without_a_verb_the_log_names_it_and_the_way_out(
     server_keys: Keys, caplog: pytest.LogCaptureFixture, rule: int, verb: str
 ) -> None:
-    async with running(
-        server_keys, all_crds(), speaks_kubefed=False, serves_services=True, hub_user=ACCOUNT
-    ) as federation:
-        await install(federation, (rule, verb))
-        await federation.restart()
-        caplog.clear()
+    async with granted(server_keys, caplog, (rule, verb)) as federation:
         caplog.set_level(logging.ERROR)
         await work(federation)
         found = refusals(caplog)

@@ -8,10 +8,19 @@ import json
 from collections.abc import AsyncGenerator
 
 import pytest
-from tests.flow.test_permissions_flow import ACCOUNT, install, refusals
+from tests.flow.test_permissions_flow import granted, refusals
 from tests.support.federation import Federation, Tap, running
 from tests.support.objects import metadata
-from tests.support.services import HELLO_PORTS, as_v1alpha1, by_type, export
+from tests.support.services import (
+    HELLO_PORTS,
+    as_v1alpha1,
+    by_type,
+    endpoint,
+    export,
+    routing_policy,
+    service_import,
+    slice_by_hand,
+)
 
 from hansa.api import names, scheme
 from hansa.api.crd import all_crds
@@ -55,14 +64,7 @@ def service(**spec: object) -> Json:
 
 
 def slice_(*addresses: str) -> Json:
-    return {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": metadata("hello-1", SPACE, {names.SERVICE_LABEL: "hello"}),
-        "addressType": "IPv4",
-        "endpoints": [{"addresses": [address], "conditions": {"ready": True}} for address in addresses],
-        "ports": [{"name": "tcp", "port": 8080, "protocol": "TCP"}],
-    }
+    return slice_by_hand(SPACE, [endpoint(address) for address in addresses], name="hello-1")
 
 
 async def exports(federation: Federation, member: str, address: str, **spec: object) -> None:
@@ -259,12 +261,7 @@ async def on_hub(federation: Federation) -> list[str]:
 async def imports_on_hub(federation: Federation) -> None:
     labels = {names.SKIP_AUTO_PROPAGATION_LABEL: "true"}
     space: Json = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE, "labels": labels}}
-    imported: Json = {
-        "apiVersion": "multicluster.x-k8s.io/v1beta1",
-        "kind": "ServiceImport",
-        "metadata": metadata("hello", SPACE),
-        "spec": {"type": "ClusterSetIP", "ports": [{"name": "tcp", "port": 42}]},
-    }
+    imported = service_import(SPACE, type="ClusterSetIP", ports=[{"name": "tcp", "port": 42}])
     await federation.apply(space, imported)
     await federation.settle(12)
 
@@ -402,21 +399,10 @@ async def test_a_cluster_exports_so_many_services_and_no_more(
 
 
 async def test_what_init_grants_is_enough(server_keys: Keys, caplog: pytest.LogCaptureFixture) -> None:
-    async with running(
-        server_keys, all_crds(), speaks_kubefed=False, serves_services=True, hub_user=ACCOUNT
-    ) as federation:
-        await install(federation, None)
-        await federation.restart()
-        caplog.clear()
+    async with granted(server_keys, caplog) as federation:
         await start(federation)
         await exports(federation, "member1", "10.1.0.1")
-        policy: Json = {
-            "apiVersion": "networking.hansa.dev/v1alpha1",
-            "kind": "ServiceRoutingPolicy",
-            "metadata": metadata("hello", "default"),
-            "spec": {"exclude": ["member1"]},
-        }
-        await federation.apply(policy)
+        await federation.apply(routing_policy("default", exclude=["member1"]))
         await federation.settle()
         await federation.hub.delete(scheme.CLUSTERS, "member1")
         await federation.settle(15)

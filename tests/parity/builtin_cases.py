@@ -22,6 +22,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from hansa.base.patch import apply_merge_patch
+
 Json = dict[str, Any]
 DATA = Path(__file__).with_name("data") / "builtin.json"
 NAMESPACE = "default"
@@ -121,18 +123,6 @@ KIND_NAMES = {
 }
 
 
-def merge(target: Any, patch: Any) -> Any:
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = merge(result.get(key), value)
-    return result
-
-
 def _base(document: Json, bases: dict[str, Json]) -> Json:
     """The base of a document; a name means: the same as that resource's."""
     base = document.get("base") or {}
@@ -155,7 +145,7 @@ def cases() -> Iterator[Case]:
                 **_base(document, bases),
             }
             for name, patch in (document.get("cases") or {}).items():
-                yield Case(f"{resource}: {name}", resource, merge(copy.deepcopy(base), patch or {}), [])
+                yield Case(f"{resource}: {name}", resource, apply_merge_patch(copy.deepcopy(base), patch or {}), [])
             for name, changes in (document.get("changes") or {}).items():
                 yield Case(f"{resource}: change {name}", resource, copy.deepcopy(base), changes)
 
@@ -222,7 +212,7 @@ def record(server: Server) -> list[Json]:
             for change in case.changes:
                 change = dict(change)
                 where = change.pop("$subresource", "")
-                code, body = server.ask("PUT", one + (f"/{where}" if where else ""), merge(body, change))
+                code, body = server.ask("PUT", one + (f"/{where}" if where else ""), apply_merge_patch(body, change))
                 entry["changes"].append({"patch": change, "subresource": where, "answer": answer_of(code, body)})
                 _, body = server.ask("GET", one)
             rows = server.table(one)

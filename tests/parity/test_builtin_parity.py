@@ -18,6 +18,7 @@ from hansa.apiserver.allocation import ServiceAllocator
 from hansa.apiserver.builtin import KindRules, WriteContext, plugins, rules_for
 from hansa.apiserver.builtin.shape import ShapeError
 from hansa.apiserver.message import UserInfo
+from hansa.base.patch import apply_merge_patch
 
 CASES: list[Json] = json.loads((Path(__file__).with_name("data") / "builtin.json").read_text())
 CLUSTER_SCOPED = frozenset(
@@ -57,18 +58,6 @@ class Refused(Exception):
     def __init__(self, answer: Json) -> None:
         super().__init__(str(answer))
         self.answer = answer
-
-
-def merge(target: Any, patch: Any) -> Any:
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = merge(result.get(key), value)
-    return result
 
 
 class Bench:
@@ -208,9 +197,9 @@ def test_answers_as_a_real_server(case: Json) -> None:
     for change in case.get("changes", ()):
         assert obj is not None
         old = obj
-        new = merge(copy.deepcopy(old), copy.deepcopy(change["patch"]))
+        new = apply_merge_patch(copy.deepcopy(old), copy.deepcopy(change["patch"]))
         changed, refusal = attempt(lambda: bench.update(new, old, change["subresource"]))  # noqa: B023
-        check(case["name"], changed, refusal, change["answer"], merge(case["manifest"], change["patch"]))
+        check(case["name"], changed, refusal, change["answer"], apply_merge_patch(case["manifest"], change["patch"]))
         obj = changed or old
     if "cells" in case:
         assert obj is not None

@@ -42,6 +42,48 @@ def export(namespace: str, name: str = "hello", **spec: Any) -> Json:
     return document | ({"spec": spec} if spec else {})
 
 
+def service_import(namespace: str, *, version: str = "v1beta1", **spec: Any) -> Json:
+    """As somebody writes it: not ours."""
+    return {
+        "apiVersion": f"multicluster.x-k8s.io/{version}",
+        "kind": "ServiceImport",
+        "metadata": metadata("hello", namespace),
+        "spec": spec,
+    }
+
+
+def routing_policy(namespace: str, **spec: Any) -> Json:
+    return {
+        "apiVersion": "networking.hansa.dev/v1alpha1",
+        "kind": "ServiceRoutingPolicy",
+        "metadata": metadata("hello", namespace),
+        "spec": spec,
+    }
+
+
+def endpoint(address: str, *, ready: bool = True) -> Json:
+    return {"addresses": [address], "conditions": {"ready": ready}}
+
+
+def slice_by_hand(
+    namespace: str,
+    endpoints: Sequence[Json],
+    *,
+    service: str = "hello",
+    name: str = "",
+    port: tuple[str, int] = ("tcp", 8080),
+) -> Json:
+    """A slice of a Service without selector."""
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": metadata(name or f"{service}-by-hand", namespace, {names.SERVICE_LABEL: service}),
+        "addressType": "IPv4",
+        "endpoints": list(endpoints),
+        "ports": [{"name": port[0], "port": port[1], "protocol": "TCP"}],
+    }
+
+
 class Services:
     """What a scenario does with services of its namespace."""
 
@@ -143,6 +185,29 @@ class Services:
 
         await self.rig.eventually(said)
         return await self.condition(member, type_, name)
+
+
+async def exported(rig: Rig, *members: str, **service: Any) -> Services:
+    """The service runs in the members, they export it, and all import it."""
+    services = Services(rig)
+    for member in members:
+        await services.run(member, **service)
+    await services.export(*members)
+    await services.is_imported(*rig.members)
+    return services
+
+
+async def exported_twice(rig: Rig, first: Json, second: Json, *exports: Json) -> Services:
+    """By member1, and by member2 more than a second later, which is not waited for."""
+    services = Services(rig)
+    specs = (*exports, {}, {})
+    await services.run("member1", **first)
+    await services.export("member1", **specs[0])
+    await services.is_imported(*rig.members)
+    await rig.later(1.1)
+    await services.run("member2", **second)
+    await services.export("member2", **specs[1])
+    return services
 
 
 def by_type(obj: Json) -> Mapping[str, Json]:

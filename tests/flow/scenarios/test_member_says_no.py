@@ -139,6 +139,16 @@ async def test_a_field_that_a_member_does_not_let_change(rig: Rig) -> None:
     await rig.eventually(edited)
 
 
+async def fits_nowhere(rig: Rig, name: str, why: str) -> None:
+    async def told() -> None:
+        binding = await rig.binding(name)
+        (scheduled,) = [one for one in binding["status"]["conditions"] if one["type"] == "Scheduled"]
+        assert (scheduled["status"], scheduled["reason"]) == ("False", "NoClusterFit")
+        assert why in scheduled["message"]
+
+    await rig.eventually(told)
+
+
 async def test_a_kind_that_a_member_does_not_know(rig: Rig) -> None:
     group = f"{rig.name('sea')}.example.io"
     boats = Resource(group, "v1alpha1", "boats", "Boat", True)
@@ -146,15 +156,7 @@ async def test_a_kind_that_a_member_does_not_know(rig: Rig) -> None:
     await rig.apply(definition)
     template = {"apiVersion": f"{group}/v1alpha1", "kind": "Boat", "metadata": metadata("ketch", rig.namespace)}
     await rig.apply(template, policy("p", rig.namespace, [selects(template)], clusters=["member2"]))
-
-    async def told() -> None:
-        binding = await rig.get("hub", scheme.RESOURCE_BINDINGS, "ketch-boat", rig.namespace)
-        assert binding is not None
-        (scheduled,) = [one for one in binding["status"]["conditions"] if one["type"] == "Scheduled"]
-        assert (scheduled["status"], scheduled["reason"]) == ("False", "NoClusterFit")
-        assert "did not have the API resource" in scheduled["message"]
-
-    await rig.eventually(told)
+    await fits_nowhere(rig, "ketch-boat", "did not have the API resource")
     await rig.apply(definition, server="member2")
     await rig.reaches(["member2"], boats, "ketch", rig.namespace)
 
@@ -174,15 +176,7 @@ async def test_no_cluster_fits(rig: Rig) -> None:
     template = config_map("web", rig.namespace)
     where = {"clusterAffinity": {"labelSelector": {"matchLabels": {"nowhere": "yes"}}}}
     await rig.apply(template, policy("p", rig.namespace, [selects(template)], placement=where))
-
-    async def told() -> None:
-        binding = await rig.get("hub", scheme.RESOURCE_BINDINGS, "web-configmap", rig.namespace)
-        assert binding is not None
-        (scheduled,) = [one for one in binding["status"]["conditions"] if one["type"] == "Scheduled"]
-        assert (scheduled["status"], scheduled["reason"]) == ("False", "NoClusterFit")
-        assert "did not match the placement cluster affinity constraint" in scheduled["message"]
-
-    await rig.eventually(told)
+    await fits_nowhere(rig, "web-configmap", "did not match the placement cluster affinity constraint")
     for subject in ("web", "web-configmap"):
         event = await rig.event("ScheduleBindingFailed", subject, rig.namespace)
         assert event["type"] == "Warning"

@@ -44,16 +44,19 @@ async def held_by(rig: Rig, resource: Resource, name: str, namespace: str | None
     return [one for one in found if one is not None]
 
 
+async def goes_to(rig: Rig, name: str, count: int) -> None:
+    async def scheduled() -> None:
+        binding = await rig.binding(name)
+        assert rig.scheduled(binding)[0] == "True" and len(binding["spec"]["clusters"]) == count
+
+    await rig.eventually(scheduled)
+
+
 @pytest.mark.parametrize("count", [1, 2])
 async def test_a_deployment_goes_to_exactly_so_many_clusters(rig: Rig, count: int) -> None:
     template = deployment("web", rig.namespace)
     await rig.apply(template, policy("p", rig.namespace, [selects(template)], placement=spread(count)))
-
-    async def scheduled() -> None:
-        binding = await rig.binding("web-deployment")
-        assert rig.scheduled(binding)[0] == "True" and len(binding["spec"]["clusters"]) == count
-
-    await rig.eventually(scheduled)
+    await goes_to(rig, "web-deployment", count)
     live = await held_by(rig, DEPLOYMENTS, "web", rig.namespace)
     assert [one["spec"]["replicas"] for one in live] == [3] * count
 
@@ -63,12 +66,7 @@ async def test_a_definition_goes_to_exactly_so_many_clusters(rig: Rig, count: in
     group = f"{rig.name('g')}.io"
     template = crd(group, "Gadget", "gadgets")
     await rig.apply(template, policy(rig.name("p"), None, [selects(template)], placement=spread(count)))
-
-    async def scheduled() -> None:
-        binding = await rig.binding(f"gadgets.{group}-customresourcedefinition")
-        assert rig.scheduled(binding)[0] == "True" and len(binding["spec"]["clusters"]) == count
-
-    await rig.eventually(scheduled)
+    await goes_to(rig, f"gadgets.{group}-customresourcedefinition", count)
     assert len(await held_by(rig, scheme.CRDS, f"gadgets.{group}", None)) == count
 
 
@@ -76,12 +74,7 @@ async def test_a_definition_goes_to_exactly_so_many_clusters(rig: Rig, count: in
 async def test_a_job_goes_to_exactly_so_many_clusters(rig: Rig, count: int) -> None:
     template = job("task", rig.namespace)
     await rig.apply(template, policy("p", rig.namespace, [selects(template)], placement=spread(count)))
-
-    async def scheduled() -> None:
-        binding = await rig.binding("task-job")
-        assert rig.scheduled(binding)[0] == "True" and len(binding["spec"]["clusters"]) == count
-
-    await rig.eventually(scheduled)
+    await goes_to(rig, "task-job", count)
     assert len(await held_by(rig, JOBS, "task", rig.namespace)) == count
 
 

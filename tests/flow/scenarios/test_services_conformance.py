@@ -5,33 +5,12 @@ from __future__ import annotations
 import ipaddress
 
 from tests.support.rig import Rig
-from tests.support.services import HELLO_PORTS, Services, by_type, export, hello_service
+from tests.support.services import HELLO_PORTS, Services, by_type, export, exported, exported_twice, hello_service
 
 from hansa.api import names, scheme
-from hansa.api.meta import Json
 
 FIRST, SECOND, THIRD = "member1", "member2", "member3"
 AFFINITY = {"sessionAffinity": "ClientIP", "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 10}}}
-
-
-async def exported(rig: Rig, **service: object) -> Services:
-    services = Services(rig)
-    await services.run(FIRST, **service)
-    await services.export(FIRST)
-    await services.is_imported(*rig.members)
-    return services
-
-
-async def exported_twice(rig: Rig, first: Json, second: Json, *exports: Json) -> Services:
-    """The first is older by more than a second."""
-    services = Services(rig)
-    await services.run(FIRST, **first)
-    await services.export(FIRST, **(exports[0] if exports else {}))
-    await services.is_imported(*rig.members)
-    await rig.later(1.1)
-    await services.run(SECOND, **second)
-    await services.export(SECOND, **(exports[1] if exports else {}))
-    return services
 
 
 async def both_are_told(services: Services, reason: str) -> None:
@@ -104,7 +83,7 @@ async def test_i3_the_older_set_of_labels_holds(rig: Rig) -> None:
 
 
 async def test_i4_an_export_is_valid_and_imported_by_every_cluster(rig: Rig) -> None:
-    services = await exported(rig)
+    services = await exported(rig, FIRST)
     found = await services.told(FIRST, "Valid", "True", "Valid")
     assert found["observedGeneration"] == 1
     await services.told(FIRST, "Ready", "True", "Exported")
@@ -120,7 +99,7 @@ async def test_i4_an_export_is_valid_and_imported_by_every_cluster(rig: Rig) -> 
 
 async def test_i5_to_i7_affinity_and_traffic_policies_are_those_of_the_service(rig: Rig) -> None:
     policies = {"internalTrafficPolicy": "Local", "trafficDistribution": "PreferClose"}
-    services = await exported(rig, **AFFINITY, **policies)
+    services = await exported(rig, FIRST, **AFFINITY, **policies)
     for member in rig.members:
         made, derived = await services.imported(member), await services.derived(member)
         assert made and derived
@@ -132,7 +111,7 @@ async def test_i5_to_i7_affinity_and_traffic_policies_are_those_of_the_service(r
 
 
 async def test_i8_addresses_fit_the_families(rig: Rig) -> None:
-    services = await exported(rig, ipFamilyPolicy="PreferDualStack")
+    services = await exported(rig, FIRST, ipFamilyPolicy="PreferDualStack")
     for member in rig.members:
         made, derived = await services.imported(member), await services.derived(member)
         assert made and derived
@@ -147,7 +126,7 @@ async def test_i9_ports_are_those_of_the_service(rig: Rig) -> None:
         {"name": "tcp", "port": 42, "protocol": "TCP", "targetPort": 80, "appProtocol": "kubernetes.io/h2c"},
         {"name": "udp", "port": 42, "protocol": "UDP", "targetPort": 42},
     ]
-    services = await exported(rig, ports=ports)
+    services = await exported(rig, FIRST, ports=ports)
     for member in rig.members:
         made = await services.imported(member)
         assert made and made["spec"]["ports"] == [
@@ -185,7 +164,7 @@ async def test_i11_a_port_of_the_same_name_is_the_older_ones(rig: Rig) -> None:
 
 
 async def test_i12_and_i13_headless_services_have_no_address(rig: Rig) -> None:
-    services = await exported(rig, clusterIP="None")
+    services = await exported(rig, FIRST, clusterIP="None")
 
     async def without_address() -> None:
         for member in rig.members:
@@ -225,7 +204,7 @@ async def test_i15_the_older_type_holds(rig: Rig) -> None:
 
 
 async def test_e1_slices_of_the_exporter_are_in_every_cluster(rig: Rig) -> None:
-    services = await exported(rig)
+    services = await exported(rig, FIRST)
 
     async def published() -> None:
         pods = await services.pods(FIRST)
@@ -247,7 +226,7 @@ async def test_e1_slices_of_the_exporter_are_in_every_cluster(rig: Rig) -> None:
 
 
 async def test_the_import_says_whether_it_has_slices(rig: Rig) -> None:
-    services = await exported(rig)
+    services = await exported(rig, FIRST)
 
     async def present() -> None:
         made = await services.imported(FIRST)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from tests.support.objects import deployment, metadata, policy, selects
 from tests.support.rig import Rig
-from tests.support.services import Services, by_type, export, hello_service
+from tests.support.services import Services, by_type, export, hello_service, service_import
 
 from hansa.api import names, scheme
 from hansa.api.meta import Json
@@ -18,13 +18,9 @@ RELATIVE = {"pathType": "Exact", "path": "a", "backend": {"service": {"name": "w
 DERIVED = f"{names.SERVICE_LABEL}=derived-hello"
 
 
-def service_import(rig: Rig, version: str = "v1alpha1") -> Json:
-    return {
-        "apiVersion": f"multicluster.x-k8s.io/{version}",
-        "kind": "ServiceImport",
-        "metadata": metadata("hello", rig.namespace),
-        "spec": {"type": "ClusterSetIP", "ports": [{"name": "tcp", "port": 42, "protocol": "TCP"}]},
-    }
+def service_import_of(rig: Rig, version: str = "v1alpha1") -> Json:
+    ports = [{"name": "tcp", "port": 42, "protocol": "TCP"}]
+    return service_import(rig.namespace, version=version, type="ClusterSetIP", ports=ports)
 
 
 def cross_cluster(rig: Rig, providers: Sequence[str] = (), consumers: Sequence[str] = (), **spec: object) -> Json:
@@ -52,7 +48,7 @@ async def by_policies(rig: Rig, version: str) -> Services:
     await services.served()
     await services.run(FIRST)
     exported = {**export(rig.namespace), "apiVersion": f"multicluster.x-k8s.io/{version}"}
-    imported = service_import(rig, version)
+    imported = service_import_of(rig, version)
     await rig.apply(
         exported,
         policy("export", rig.namespace, [selects(exported)], clusters=[FIRST]),

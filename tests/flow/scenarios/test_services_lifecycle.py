@@ -5,9 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.support.objects import deployment, metadata
+from tests.support.objects import deployment
 from tests.support.rig import Rig
-from tests.support.services import HELLO_PORTS, Services, by_type, export, hello_service
+from tests.support.services import (
+    HELLO_PORTS,
+    Services,
+    by_type,
+    endpoint,
+    export,
+    exported,
+    hello_service,
+    service_import,
+    slice_by_hand,
+)
 
 from hansa.api import names, scheme
 from hansa.api.meta import Json
@@ -23,22 +33,10 @@ async def flat(rig: Rig) -> Services:
     return Services(rig)
 
 
-def by_hand(namespace: str, addresses: list[str], name: str = "hello") -> Json:
-    """A slice of a Service without selector."""
-    return {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": metadata(f"{name}-by-hand", namespace, {names.SERVICE_LABEL: name}),
-        "addressType": "IPv4",
-        "endpoints": [{"addresses": [address], "conditions": {"ready": True}} for address in addresses],
-        "ports": [{"name": "tcp", "port": 8080, "protocol": "TCP"}],
-    }
-
-
 async def without_selector(rig: Rig, member: str, addresses: list[str]) -> None:
     service = hello_service(rig.namespace, ports=HELLO_PORTS[:1])
     del service["spec"]["selector"]
-    await rig.apply(service, by_hand(rig.namespace, addresses), server=member)
+    await rig.apply(service, slice_by_hand(rig.namespace, [endpoint(each) for each in addresses]), server=member)
 
 
 async def test_pods_of_one_network_are_published_everywhere(rig: Rig) -> None:
@@ -63,10 +61,7 @@ async def test_pods_of_one_network_are_published_everywhere(rig: Rig) -> None:
 
 
 async def test_pods_of_another_network_are_not_published(rig: Rig) -> None:
-    services = Services(rig)
-    await services.run(FIRST)
-    await services.export(FIRST)
-    await services.is_imported(*rig.members)
+    services = await exported(rig, FIRST)
 
     async def own_only() -> None:
         assert await services.addresses(FIRST, FIRST) == await services.pods(FIRST) != []
@@ -171,10 +166,7 @@ async def test_a_service_without_export_contributes_nothing_and_is_not_touched(r
 
 
 async def test_what_somebody_takes_away_or_changes_is_put_back(rig: Rig) -> None:
-    services = Services(rig)
-    await services.run(FIRST)
-    await services.export(FIRST)
-    await services.is_imported(*rig.members)
+    services = await exported(rig, FIRST)
     first = await services.imported(FIRST)
     assert first
     await rig.eventually(lambda: _has_slice(services, FIRST))
@@ -204,12 +196,7 @@ async def _has_slice(services: Services, member: str) -> None:
 async def test_a_service_import_of_somebody_else_is_left_alone(rig: Rig) -> None:
     services = Services(rig)
     await services.served()
-    foreign: Json = {
-        "apiVersion": "multicluster.x-k8s.io/v1beta1",
-        "kind": "ServiceImport",
-        "metadata": metadata("hello", rig.namespace),
-        "spec": {"type": "Headless", "ports": [{"port": 7}]},
-    }
+    foreign = service_import(rig.namespace, type="Headless", ports=[{"port": 7}])
     await rig.apply(foreign, server=SECOND)
     await services.run(FIRST)
     await services.export(FIRST)
@@ -245,10 +232,7 @@ async def test_headless_services_name_their_pods_in_every_cluster(rig: Rig) -> N
 
 
 async def test_node_ports_are_exported_as_cluster_services(rig: Rig) -> None:
-    services = Services(rig)
-    await services.run(FIRST, type="NodePort")
-    await services.export(FIRST)
-    await services.is_imported(*rig.members)
+    services = await exported(rig, FIRST, type="NodePort")
     derived = await services.derived(SECOND)
     assert derived and derived["spec"]["type"] == "ClusterIP" and "nodePort" not in derived["spec"]["ports"][0]
 
@@ -379,8 +363,7 @@ async def test_addresses_outside_the_declared_ranges_are_left_out(rig: Rig) -> N
 async def test_more_endpoints_than_are_published(rig: Rig) -> None:
     services = await flat(rig)
     await without_selector(rig, FIRST, [f"10.200.{n // 250}.{n % 250 + 1}" for n in range(1000)])
-    second = by_hand(rig.namespace, ["10.210.0.1", "10.210.0.2"])
-    second["metadata"]["name"] = "z-more"
+    second = slice_by_hand(rig.namespace, [endpoint("10.210.0.1"), endpoint("10.210.0.2")], name="z-more")
     await rig.apply(second, server=FIRST)
     await services.export(FIRST)
     found = await services.told(FIRST, "hansa.dev/EndpointsAccepted", "False", "TooManyEndpoints")
@@ -418,7 +401,7 @@ async def test_everything_that_may_be_wrong_at_once_says_why_and_disturbs_nothin
     await rig.apply(
         external,
         outside,
-        by_hand(rig.namespace, ["192.0.2.1"], "outside"),
+        slice_by_hand(rig.namespace, [endpoint("192.0.2.1")], service="outside"),
         hello_service(rig.namespace, name="labelled"),
         hello_service(rig.namespace, name="headless", clusterIP="None"),
         *(export(rig.namespace, name) for name in ("external", "outside", "headless", "nothing", "a" * 64)),
@@ -443,10 +426,7 @@ async def test_everything_that_may_be_wrong_at_once_says_why_and_disturbs_nothin
 
 
 async def test_a_broken_export_disturbs_nobody(rig: Rig) -> None:
-    services = Services(rig)
-    await services.run(FIRST)
-    await services.export(FIRST)
-    await services.is_imported(*rig.members)
+    services = await exported(rig, FIRST)
     await services.told(FIRST, "Ready", "True", "Exported")
     await rig.eventually(lambda: _has_slice(services, FIRST))
     await rig.later(3)

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dnslib import QTYPE, RCODE, DNSRecord
 from tests.support.objects import deployment
 from tests.support.rig import Rig
-from tests.support.services import Services, hello_service
+from tests.support.services import Services, exported, hello_service
 
 from hansa.api import names, scheme
 from hansa.api.meta import Json
@@ -62,10 +62,7 @@ NODATA: tuple[str, list[str]] = ("NOERROR", [])
 
 
 async def test_a_service_with_an_address(rig: Rig) -> None:
-    services = Services(rig)
-    await services.run(FIRST)
-    await services.export(FIRST)
-    await services.is_imported(*rig.members)
+    services = await exported(rig, FIRST)
     made = await services.imported(SECOND)
     assert made
     async with beside(rig, SECOND, services) as server:

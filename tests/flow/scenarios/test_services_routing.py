@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from tests.support.objects import deployment, metadata
 from tests.support.rig import Rig
-from tests.support.services import Services, by_type, hello_service
+from tests.support.services import Services, by_type, endpoint, exported, hello_service, routing_policy, slice_by_hand
 
 from hansa.api import names, scheme
 from hansa.api.meta import Json
@@ -20,12 +20,7 @@ SYSTEM: Json = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": na
 
 
 def policy(rig: Rig, **spec: object) -> Json:
-    return {
-        "apiVersion": "networking.hansa.dev/v1alpha1",
-        "kind": "ServiceRoutingPolicy",
-        "metadata": metadata("hello", rig.namespace),
-        "spec": spec,
-    }
+    return routing_policy(rig.namespace, **spec)
 
 
 async def with_gateway(rig: Rig, member: str) -> None:
@@ -44,18 +39,15 @@ async def without_gateway(rig: Rig, member: str) -> None:
     await rig.delete(scheme.CONFIGMAPS, names.GATEWAY_ADDRESSES, names.HANSA_NAMESPACE, server=member)
 
 
-async def exported(rig: Rig, *members: str, replicas: int = 1) -> Services:
-    services = Services(rig)
-    for member in members:
-        await services.run(member, replicas=replicas)
-    await services.export(*members)
-    await services.is_imported(*rig.members)
+async def published(rig: Rig, *members: str, replicas: int = 1) -> Services:
+    """Exported, and the members have the slices of their own pods."""
+    services = await exported(rig, *members, replicas=replicas)
 
-    async def published() -> None:
+    async def seen() -> None:
         for member in members:
             assert len(await services.addresses(member, member)) == replicas
 
-    await rig.eventually(published)
+    await rig.eventually(seen)
     return services
 
 
@@ -73,7 +65,7 @@ async def behind(services: Services, member: str) -> list[str]:
 
 
 async def test_hybrid_stays_local_while_enough_pods_are_ready(rig: Rig) -> None:
-    services = await exported(rig, FIRST, SECOND)
+    services = await published(rig, FIRST, SECOND)
     await with_gateway(rig, FIRST)
     pods = await services.pods(FIRST)
 
@@ -117,7 +109,7 @@ async def test_hybrid_stays_local_while_enough_pods_are_ready(rig: Rig) -> None:
 
 
 async def test_a_cluster_that_does_not_export_goes_through_its_gateway(rig: Rig) -> None:
-    services = await exported(rig, FIRST, SECOND, replicas=2)
+    services = await published(rig, FIRST, SECOND, replicas=2)
     await with_gateway(rig, THIRD)
 
     async def routed() -> None:
@@ -151,7 +143,7 @@ async def test_a_cluster_that_does_not_export_goes_through_its_gateway(rig: Rig)
 async def test_proxy_always_takes_the_gateway_and_direct_never_between_clusters_of_a_network(rig: Rig) -> None:
     for member in (FIRST, SECOND):
         await rig.annotate_cluster(member, {names.NETWORK_ANNOTATION: "flat"})
-    services = await exported(rig, FIRST, SECOND)
+    services = await published(rig, FIRST, SECOND)
     await with_gateway(rig, FIRST)
     pods = sorted([*await services.pods(FIRST), *await services.pods(SECOND)])
 
@@ -180,19 +172,9 @@ async def test_what_is_close_is_preferred_in_whichever_cluster_it_is(rig: Rig) -
     for member, zones in ((FIRST, ("a", "b")), (SECOND, ("b", ""))):
         await rig.annotate_cluster(member, {names.NETWORK_ANNOTATION: "flat"})
         endpoints = [
-            {"addresses": [f"10.200.{member[-1]}.{n}"], "conditions": {"ready": True}}
-            | ({"zone": zone} if zone else {})
-            for n, zone in enumerate(zones)
+            endpoint(f"10.200.{member[-1]}.{n}") | ({"zone": zone} if zone else {}) for n, zone in enumerate(zones)
         ]
-        slice_: Json = {
-            "apiVersion": "discovery.k8s.io/v1",
-            "kind": "EndpointSlice",
-            "metadata": metadata("hello-by-hand", rig.namespace, {names.SERVICE_LABEL: "hello"}),
-            "addressType": "IPv4",
-            "endpoints": endpoints,
-            "ports": [{"name": "tcp", "port": 42, "protocol": "TCP"}],
-        }
-        await rig.apply(service, slice_, server=member)
+        await rig.apply(service, slice_by_hand(rig.namespace, endpoints, port=("tcp", 42)), server=member)
         await services.export(member)
 
     async def hinted() -> None:
@@ -309,22 +291,17 @@ async def test_a_service_of_the_same_name_as_the_derived_one_is_in_the_way(rig: 
 
 async def test_of_several_gateways_behind_a_service_the_ready_ones_are_taken(rig: Rig) -> None:
     """As a Deployment that is rolled goes through; when none is ready, they have not gone."""
-    services = await exported(rig, SECOND)
+    services = await published(rig, SECOND)
     first, second = "10.9.0.1", "10.9.0.2"
 
     async def gateways(**ready: bool) -> None:
-        endpoints = [
-            {"addresses": [address], "conditions": {"ready": ready[name]}}
-            for name, address in (("first", first), ("second", second))
-        ]
-        obj: Json = {
-            "apiVersion": "discovery.k8s.io/v1",
-            "kind": "EndpointSlice",
-            "metadata": metadata("hansa-gateway-1", names.HANSA_NAMESPACE, {names.SERVICE_LABEL: "hansa-gateway"}),
-            "addressType": "IPv4",
-            "endpoints": endpoints,
-            "ports": [{"name": "clusters", "port": 15443, "protocol": "TCP"}],
-        }
+        obj = slice_by_hand(
+            names.HANSA_NAMESPACE,
+            [endpoint(first, ready=ready["first"]), endpoint(second, ready=ready["second"])],
+            service="hansa-gateway",
+            name="hansa-gateway-1",
+            port=("clusters", 15443),
+        )
         await rig.eventually(lambda: rig.apply(SYSTEM, obj, server=FIRST))
 
     async def spread_over(*addresses: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.support.objects import deployment, metadata
 from tests.support.rig import Rig
-from tests.support.services import HELLO_PORTS, Services, export
+from tests.support.services import HELLO_PORTS, Services, export, exported, exported_twice, service_import
 
 from hansa.api import names, scheme
 from hansa.api.meta import Json
@@ -19,18 +19,6 @@ TCP = HELLO_PORTS[0]
 
 def client_ip(seconds: int) -> Json:
     return {"sessionAffinity": "ClientIP", "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": seconds}}}
-
-
-async def exported_by_two(rig: Rig, first: Json, second: Json) -> Services:
-    """The first is older by more than a second."""
-    services = Services(rig)
-    await services.run(FIRST, **first)
-    await services.export(FIRST)
-    await services.is_imported(*rig.members)
-    await rig.later(1.1)
-    await services.run(SECOND, **second)
-    await services.export(SECOND)
-    return services
 
 
 # -- conflicts --------------------------------------------------------------------------------------------------------
@@ -61,7 +49,7 @@ async def exported_by_two(rig: Rig, first: Json, second: Json) -> Services:
 async def test_the_oldest_holds_and_every_exporter_is_told(
     rig: Rig, first: Json, second: Json, reasons: str, holds: Json
 ) -> None:
-    services = await exported_by_two(rig, first, second)
+    services = await exported_twice(rig, first, second)
     for member in (FIRST, SECOND):
         found = await services.told(member, "Conflict", "True", reasons)
         assert "of 2 clusters" in found["message"] and found["lastTransitionTime"]
@@ -75,7 +63,7 @@ async def test_the_oldest_holds_and_every_exporter_is_told(
 
 
 async def test_a_number_that_is_taken_is_the_older_ones(rig: Rig) -> None:
-    services = await exported_by_two(rig, {"ports": [TCP]}, {"ports": [{**TCP, "name": "other"}]})
+    services = await exported_twice(rig, {"ports": [TCP]}, {"ports": [{**TCP, "name": "other"}]})
     found = await services.told(SECOND, "Conflict", "True", "PortConflict")
     assert f"other 42/TCP of {SECOND} is left out" in found["message"]
     for member in rig.members:
@@ -85,7 +73,7 @@ async def test_a_number_that_is_taken_is_the_older_ones(rig: Rig) -> None:
 
 
 async def test_affinity_is_nothing_to_a_headless_service(rig: Rig) -> None:
-    services = await exported_by_two(rig, {"clusterIP": "None", **client_ip(10)}, {"clusterIP": "None"})
+    services = await exported_twice(rig, {"clusterIP": "None", **client_ip(10)}, {"clusterIP": "None"})
     await rig.eventually(lambda: _exporters(services, FIRST, SECOND))
     await services.told(FIRST, "Conflict", "False", "NoConflicts")
     made = await services.imported(THIRD)
@@ -102,10 +90,7 @@ async def _exporters(services: Services, *clusters: str) -> None:
 
 
 async def test_what_the_service_does_not_say_the_import_does_not(rig: Rig) -> None:
-    services = Services(rig)
-    await services.run(FIRST)
-    await services.export(FIRST)
-    await services.is_imported(*rig.members)
+    services = await exported(rig, FIRST)
     for member in rig.members:
         made = await services.imported(member)
         assert made and not made["spec"].keys() & {"trafficDistribution", "sessionAffinityConfig"}
@@ -135,12 +120,7 @@ async def test_both_versions_say_the_same(rig: Rig) -> None:
 async def test_an_export_that_nobody_can_import_is_pending(rig: Rig) -> None:
     services = Services(rig)
     await services.served()
-    foreign: Json = {
-        "apiVersion": "multicluster.x-k8s.io/v1beta1",
-        "kind": "ServiceImport",
-        "metadata": metadata("hello", rig.namespace),
-        "spec": {"type": "Headless", "ports": []},
-    }
+    foreign = service_import(rig.namespace, type="Headless", ports=[])
     for member in rig.members:
         await rig.apply(foreign, server=member)
     await services.run(FIRST)
@@ -171,10 +151,7 @@ async def test_the_exporters_own_service_stays_as_it_is(rig: Rig) -> None:
 
 
 async def test_load_balancers_are_exported_as_cluster_services(rig: Rig) -> None:
-    services = Services(rig)
-    await services.run(FIRST, type="LoadBalancer")
-    await services.export(FIRST)
-    await services.is_imported(*rig.members)
+    services = await exported(rig, FIRST, type="LoadBalancer")
     derived = await services.derived(SECOND)
     assert derived and derived["spec"]["type"] == "ClusterIP"
 
@@ -213,7 +190,7 @@ async def test_a_namespace_on_its_way_out_gets_nothing_and_hinders_nobody(rig: R
 async def test_a_slice_is_of_one_source_and_never_empty(rig: Rig) -> None:
     for member in rig.members:
         await rig.annotate_cluster(member, FLAT)
-    services = await exported_by_two(rig, {}, {})
+    services = await exported_twice(rig, {}, {})
     await rig.apply(deployment("hello", rig.namespace, replicas=2), server=SECOND)
 
     async def published() -> None:
@@ -241,7 +218,7 @@ async def test_a_slice_is_of_one_source_and_never_empty(rig: Rig) -> None:
 
 async def test_an_import_does_not_come_and_go(rig: Rig) -> None:
     """It is the same object with the same address, whatever its exporters do while one of them is left."""
-    services = await exported_by_two(rig, {}, {})
+    services = await exported_twice(rig, {}, {})
     await rig.eventually(lambda: _exporters(services, FIRST, SECOND))
     seen = {member: await _identity(services, member) for member in rig.members}
     await services.unexport(FIRST)
