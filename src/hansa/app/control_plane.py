@@ -138,6 +138,7 @@ class ControlPlane:
         *,
         only_decides: bool = False,
     ) -> None:
+        self._lasts = not only_decides
         traffic = Traffic()
         self.cache = Cache(hub)
         self.fleet = Fleet()
@@ -204,7 +205,8 @@ class ControlPlane:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(part.run(), name=part.name) for part in self._parts]
                 tasks.append(group.create_task(metrics.watch_loop_lag(), name="event loop lag"))
-                tasks.append(group.create_task(spare_what_lasts(lambda: self.ready), name="collector"))
+                if self._lasts:
+                    tasks.append(group.create_task(spare_what_lasts(lambda: self.ready), name="collector"))
                 try:
                     yield
                 finally:
