@@ -11,8 +11,7 @@ import pytest
 import yaml
 from dnslib import QTYPE, RCODE, DNSRecord
 from tests.support.commands import Kubectl, hansa, in_background, running
-from tests.support.objects import metadata
-from tests.support.services import HELLO_PORTS, export, hello_service
+from tests.support.services import HELLO_PORTS, endpoint, export, hello_service, slice_by_hand
 
 from hansa.api import names
 from hansa.api.meta import Json
@@ -39,14 +38,7 @@ def exported(member: str) -> list[Json]:
     """A headless service without selector, its one endpoint, and its export."""
     service = hello_service(SPACE, ports=HELLO_PORTS[:1], clusterIP="None")
     del service["spec"]["selector"]
-    endpoints: Json = {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": metadata("hello-1", SPACE, {names.SERVICE_LABEL: "hello"}),
-        "addressType": "IPv4",
-        "endpoints": [{"addresses": [POD[member]], "conditions": {"ready": True}}],
-        "ports": [{"name": "tcp", "port": 42, "protocol": "TCP"}],
-    }
+    endpoints = slice_by_hand(SPACE, [endpoint(POD[member])], port=("tcp", 42))
     return [service, endpoints, export(SPACE)]
 
 

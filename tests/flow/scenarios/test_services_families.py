@@ -6,9 +6,8 @@ from ipaddress import ip_address
 from typing import Any
 
 import pytest
-from tests.support.objects import metadata
 from tests.support.rig import Rig
-from tests.support.services import HELLO_PORTS, Services, by_type, hello_service
+from tests.support.services import HELLO_PORTS, Services, by_type, endpoint, hello_service, slice_by_hand
 
 from hansa.api import names, scheme
 from hansa.api.meta import Json
@@ -44,14 +43,8 @@ async def serve(services: Services, member: str, families: list[str], **spec: An
 
 
 def endpoints(namespace: str, family: str) -> Json:
-    return {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": metadata(f"hello-{family.lower()}", namespace, {names.SERVICE_LABEL: "hello"}),
-        "addressType": family,
-        "endpoints": [{"addresses": [ADDRESSES[family]], "conditions": {"ready": True}}],
-        "ports": [{"name": "tcp", "port": 42, "protocol": "TCP"}],
-    }
+    by_hand = slice_by_hand(namespace, [endpoint(ADDRESSES[family])], name=f"hello-{family.lower()}", port=("tcp", 42))
+    return {**by_hand, "addressType": family}
 
 
 async def has_families(services: Services, member: str, families: list[str]) -> None:
