@@ -70,7 +70,7 @@ class ServiceRoutingPolicy(Object, frozen=True, kw_only=True):
 
 
 class Backend(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A cluster that serves the port names in `ports`, as seen from one importing cluster.
+    """A cluster that serves the ports with the labels in `ports`, as seen from one importing cluster.
 
     tier: 0 is tried first. weight: compared to the other backends of the tier; 0 while it drains.
     """

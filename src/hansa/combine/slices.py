@@ -21,12 +21,13 @@ _TERMINATING: Json = {"ready": False, "serving": True, "terminating": True}
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How one cluster reaches an import: `active` clusters are behind the derived Service; `unreachable` are not."""
+    """How one cluster reaches an import. `pods`: clusters whose pods are published; `active`: labels of the ports that
+    lead there from the derived Service, by cluster; `unreachable`: clusters that nothing leads to."""
 
     mode: Mode
     by_gateway: bool
     pods: tuple[str, ...]
-    active: frozenset[str]
+    active: Mapping[str, frozenset[str]]
     unreachable: tuple[str, ...]
 
 
@@ -34,34 +35,46 @@ def reach(importer: Place, offer: Offer, exporters: Sequence[Exporter], policy: 
     """Whose pods are published, who is reached by the local gateway, and what of it requests go to now."""
     mode = mode_of(importer, exporters, policy)
     open_to = routable(importer, exporters, policy)
-    local = [each for each in open_to if each.cluster == importer.cluster]
-    own = [each.cluster for each in local]
-    others = [each for each in open_to if each.cluster != importer.cluster]
     if offer.headless:
-        return Reach(mode, False, tuple(each.cluster for each in open_to), frozenset(), ())
-    near = [each for each in others if importer.shares_network(each.place)]
-    far = [each.cluster for each in others if each not in near]
+        return Reach(mode, False, tuple(each.cluster for each in open_to), {}, ())
+    direct = mode == "direct"
+    pods = [
+        each.cluster
+        for each in open_to
+        if each.cluster == importer.cluster or (direct and importer.shares_network(each.place))
+    ]
+    active: dict[str, frozenset[str]] = {}
+    for port in offer.ports:
+        for each in _behind(port, importer, mode, open_to, policy):
+            active[each.cluster] = active.get(each.cluster, frozenset()) | {port.label}
+    far = () if importer.gateways else tuple(each.cluster for each in open_to if each.cluster not in pods)
+    return Reach(mode, not active.keys() <= set(pods), tuple(pods), active, far)
+
+
+def _behind(
+    port: Port, importer: Place, mode: Mode, open_to: Sequence[Exporter], policy: ServiceRoutingPolicySpec
+) -> Sequence[Exporter]:
+    """Who gets requests to this port: what serves other ports is of no help to it."""
+    serving = [each for each in open_to if port in each.ports]
+    own = [each for each in serving if each.cluster == importer.cluster]
+    others = [each for each in serving if each.cluster != importer.cluster]
     if mode == "direct":
-        active = _without_failover(local, near, policy)
-        gateway = bool(importer.gateways) and bool(far)
-        pods = (*own, *(each.cluster for each in near))
-        return Reach(
-            mode, gateway, pods, frozenset({*active, *(far if gateway else ())}), () if gateway else tuple(far)
-        )
-    ready = [each.cluster for each in others if each.ready]
-    stays = not ready or (mode == "hybrid" and local_suffices(importer, exporters, policy))
-    active = own if stays else ready
-    return Reach(mode, not stays, tuple(own), frozenset(active), ())
+        near = [each for each in others if importer.shares_network(each.place)]
+        far = [each for each in others if each not in near] if importer.gateways else []
+        return [*_without_failover(own, near, policy), *far]
+    ready = [each for each in others if each.ready and port.protocol == TCP]  # gateways carry nothing else
+    stays = not ready or (mode == "hybrid" and local_suffices(importer, own, policy))
+    return own if stays else ready
 
 
 def _without_failover(
     local: Sequence[Exporter], near: Sequence[Exporter], policy: ServiceRoutingPolicySpec
-) -> list[str]:
+) -> list[Exporter]:
     """Where no gateway decides, clusters for failover take part when nobody else is ready."""
     last = set(policy.failover_only or ())
     first = [each for each in near if each.cluster not in last]
     ready = any(each.ready for each in (*local, *first))
-    return [each.cluster for each in (*local, *(first if ready else near))]
+    return [*local, *(first if ready else near)]
 
 
 def derived_name(service: str) -> str:
@@ -91,15 +104,17 @@ def wanted_slices(
     for each in exporters:
         if each.cluster not in sources:
             continue
-        active = each.cluster in way.active
+        labels = way.active.get(each.cluster, frozenset())
+        active = [port for port in each.ports if port.label in labels]
         if each.cluster in way.pods:
+            served = active or each.ports
             found += [
-                _slice(key, each.cluster, source, ports, own=each.cluster == importer.cluster, active=active)
+                _slice(key, each.cluster, source, ports, own=each.cluster == importer.cluster, active=bool(active))
                 for source in sources[each.cluster].slices
-                if source.endpoints and (ports := _ports_of(source, each.ports, single=single))
+                if source.endpoints and (ports := _ports_of(source, served, single=single))
             ]
-        elif active and way.by_gateway:
-            found += _by_gateway(key, importer, each, listen, single=single)
+        elif active:
+            found += _by_gateway(key, importer, each.cluster, active, listen, single=single)
     return _hinted(found, importer.cluster) if offer.traffic_distribution and not offer.headless else found
 
 
@@ -141,7 +156,7 @@ def derived_port_name(port: Port, *, single: bool) -> str:
 
 
 def _ports_of(source: SourceSlice, served: Sequence[Port], *, single: bool) -> list[Json]:
-    """Of the slice's ports those that did not lose the merge: kube-proxy goes by names."""
+    """Of the slice's ports those that did not lose the merge, and go there now: kube-proxy goes by names."""
     wanted = {(port.name, port.protocol): port for port in served}
     found: list[Json] = []
     for entry in source.ports:
@@ -159,11 +174,13 @@ def _slice(key: Key, cluster: str, source: SourceSlice, ports: list[Json], *, ow
     return _document(key, cluster, name, source.family, list(endpoints), ports, active=active)
 
 
-def _by_gateway(key: Key, importer: Place, each: Exporter, listen: Mapping[str, int], *, single: bool) -> list[Json]:
+def _by_gateway(
+    key: Key, importer: Place, cluster: str, served: Sequence[Port], listen: Mapping[str, int], *, single: bool
+) -> list[Json]:
     ports: list[Json] = [
         {"name": derived_port_name(port, single=single), "port": listen[port.label], "protocol": TCP}
         | ({"appProtocol": port.app_protocol} if port.app_protocol else {})
-        for port in each.ports
+        for port in served
         if port.label in listen
     ]
     if not ports:
@@ -175,8 +192,8 @@ def _by_gateway(key: Key, importer: Place, each: Exporter, listen: Mapping[str, 
     return [
         _document(
             key,
-            each.cluster,
-            slice_name(key.name, each.cluster, GATEWAY + family),
+            cluster,
+            slice_name(key.name, cluster, GATEWAY + family),
             family,
             endpoints,
             ports,

@@ -57,11 +57,12 @@ async def route_of(services: Services, member: str) -> Route:
     return msgspec.json.decode(found["metadata"]["annotations"][names.ROUTE_ANNOTATION], type=Route)
 
 
-async def behind(services: Services, member: str) -> list[str]:
-    """Addresses that the derived Service spreads over."""
+async def behind(services: Services, member: str, port: str = "tcp") -> list[str]:
+    """Addresses that this port of the derived Service spreads over."""
     labels = f"{names.SERVICE_LABEL}=derived-hello"
     found = await services.rig.list(member, scheme.ENDPOINT_SLICES, services.namespace, labels=labels)
-    return sorted({a for slice_ in found for endpoint in slice_["endpoints"] for a in endpoint["addresses"]})
+    serving = [slice_ for slice_ in found if any(each["name"] == port for each in slice_["ports"])]
+    return sorted({a for slice_ in serving for endpoint in slice_["endpoints"] for a in endpoint["addresses"]})
 
 
 async def test_hybrid_stays_local_while_enough_pods_are_ready(rig: Rig) -> None:
@@ -95,6 +96,7 @@ async def test_hybrid_stays_local_while_enough_pods_are_ready(rig: Rig) -> None:
 
     async def one_is_too_few() -> None:
         assert (await route_of(services, FIRST)).own == Backend(cluster=FIRST, tier=0, weight=1, ports=("tcp", "udp"))
+        assert await behind(services, FIRST, "udp") == await services.pods(FIRST), "the gateway could not carry it"
         await through_the_gateway()
 
     await rig.eventually(one_is_too_few)

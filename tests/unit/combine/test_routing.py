@@ -123,12 +123,51 @@ def test_modes(importer, others, policy, mode):
 )  # fmt: skip
 def test_who_is_behind_the_derived_service(importer, exporters, policy, active, by_gateway, unreachable):
     way = reach(importer, OFFER, exporters, policy)
-    assert (way.active, way.by_gateway, way.unreachable) == (active, by_gateway, unreachable)
+    assert (set(way.active), way.by_gateway, way.unreachable) == (active, by_gateway, unreachable)
 
 
 def test_local_pods_for_failover_do_not_count_while_none_of_them_is_ready():
     way = reach(NO_GATEWAY, OFFER, [serves(HERE, 0), serves(FLAT)], FLAT_LAST)
-    assert way.active == {"here", "flat"}
+    assert set(way.active) == {"here", "flat"}
+
+
+GRPC, DNS = Port("grpc", 90), Port("dns", 53, "UDP")
+PROXY = ServiceRoutingPolicySpec(mode="proxy")
+ALL = Offer(ports=(HTTP, GRPC, DNS), ip_families=("IPv4",))
+
+
+@pytest.mark.parametrize(
+    ("importer", "own", "others", "policy", "ways"),
+    [
+        # hybrid: what local pods do not serve takes the gateway, however many of them are ready
+        (HERE, {HTTP}, {FAR: {HTTP, GRPC}}, NOTHING, {"here": {"http"}, "far": {"grpc"}}),
+        (HERE, set(), {FAR: {HTTP}}, NOTHING, {"far": {"http"}}),
+        # beyond the gateway nobody has it
+        (HERE, {HTTP, GRPC}, {FAR: {GRPC}}, ServiceRoutingPolicySpec(min_local=2), {"here": {"http"}, "far": {"grpc"}}),
+        (HERE, {HTTP}, {FAR: {GRPC}}, PROXY, {"here": {"http"}, "far": {"grpc"}}),
+        # nor can it be carried
+        (HERE, {HTTP, DNS}, {FAR: {HTTP, DNS}}, PROXY, {"here": {"dns"}, "far": {"http"}}),
+        # direct: who is for failover is so for each port
+        (NO_GATEWAY, {HTTP}, {FLAT: {HTTP, GRPC}}, FLAT_LAST, {"here": {"http"}, "flat": {"grpc"}}),
+    ],
+)  # fmt: skip
+def test_every_port_has_a_way_of_its_own(importer, own, others, policy, ways):
+    exporters = [Exporter(place, tuple(p for p in ALL.ports if p in ports), 1) for place, ports in others.items()]
+    exporters.append(Exporter(importer, tuple(p for p in ALL.ports if p in own), 1))
+    assert reach(importer, ALL, exporters, policy).active == ways
+
+
+def test_ports_that_go_elsewhere_are_not_in_the_slices_behind_the_derived_service():
+    wire = tuple({"name": port.name, "port": 8000 + port.number, "protocol": "TCP"} for port in (HTTP, GRPC))
+    sources = {name: Source((SourceSlice("web-1", "IPv4", (pod(),), wire),), 1) for name in ("here", "far")}
+    policy = ServiceRoutingPolicySpec(min_local=2)
+    exporters = [Exporter(HERE, (HTTP, GRPC), 1), Exporter(FAR, (GRPC,), 1)]
+    listen = {"http": 20000, "grpc": 20001}
+    found = wanted_slices(Key("shop", "web"), HERE, ALL, exporters, sources, policy, listen)
+    assert [[(port["name"], port["port"]) for port in slice_["ports"]] for slice_ in found] == [
+        [("http", 8080)],
+        [("grpc", 20001)],
+    ]
 
 
 def test_a_slice_has_only_the_ports_that_did_not_lose():

@@ -30,7 +30,7 @@ def test_ports_that_gateways_do_not_carry_are_named(
     mode: Mode, by_gateway: bool, ports: tuple[Port, ...], headless: bool, told: bool
 ) -> None:
     offer = Offer(ports=ports, type="Headless" if headless else "ClusterSetIP")
-    way = Reach(mode, by_gateway, (), frozenset({"b"}), ())
+    way = Reach(mode, by_gateway, (), {"b": frozenset({"http"})}, ())
     conditions = import_conditions(offer, way, {}, has_address=True, obstacle=None, generation=1)
     found = [condition.message for condition in conditions if condition.type == PARTIALLY_ROUTABLE]
     assert len(found) == told

@@ -157,7 +157,7 @@ def _inbound(key: Key, port: RoutePort, route: Route, members: tuple[str, ...], 
     """None where the port is another cluster's alone, nobody may come, or no pod is ready."""
     allowed = members if route.consumers is None else tuple(name for name in members if name in route.consumers)
     ready = tuple(pods.get((key, port.name), ()))
-    if route.own is None or port.name not in route.own.ports or not allowed or not ready:
+    if route.own is None or port.label not in route.own.ports or not allowed or not ready:
         return []
     restricted = route.consumers is not None
     return [Inbound(_name(key, port), server_name(port.label, key.name, key.namespace), allowed, restricted, ready)]
@@ -166,7 +166,7 @@ def _inbound(key: Key, port: RoutePort, route: Route, members: tuple[str, ...], 
 def _outbound(
     key: Key, port: RoutePort, route: Route, known: Mapping[str, Peer], pods: Pods, gateways: Gateways
 ) -> Outbound:
-    serving = [backend for backend in _backends(route) if port.name in backend.ports]
+    serving = [backend for backend in _backends(route) if port.label in backend.ports]
     tiers = sorted({backend.tier for backend in serving})
     localities: list[Locality] = []
     for backend in serving:

@@ -109,10 +109,12 @@ def test_a_port_goes_to_clusters_that_have_it() -> None:
 
 
 def test_ports_without_a_name_are_called_by_their_number() -> None:
-    own = backend("a", 0, ports=("",))
+    """As the hub's `route` has it, in what backends serve too."""
+    own, other = backend("a", 0, ports=("80",)), backend("b", 1, ports=("80",))
     pods = {(WEB, ""): [Address("10.1.0.1", 8080)]}
-    found = site(route(ports=(RoutePort(name="", port=80, listen=20000),), own=own), pods=pods)
-    assert found.inbounds[0].server_name == "80.web.shop.svc.clusterset.local"
+    found = site(route(ports=(RoutePort(name="", port=80, listen=20000),), own=own, backends=(other,)), pods=pods)
+    assert [one.server_name for one in found.inbounds] == ["80.web.shop.svc.clusterset.local"]
+    assert [place.cluster for place in found.outbounds[0].localities] == ["", "b"]
 
 
 def test_other_protocols_are_left_alone() -> None:
