@@ -10,18 +10,11 @@ from __future__ import annotations
 import base64
 from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
-from typing import Any
 from uuid import uuid4
-
-import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 from hansa.api.meta import Json
 from hansa.apiserver.builtin.lookup import Lookup
+from hansa.apiserver.jwt import SigningKey
 from hansa.apiserver.message import UserInfo
 from hansa.base.clock import Clock, rfc3339
 from hansa.base.field import FieldError, invalid
@@ -49,64 +42,6 @@ class TokenRefused(Exception):
         self.reason = reason
 
 
-def _b64(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def _unb64(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
-class _Key:
-    """One signing key: RSA for RS256, P-256 for ES256."""
-
-    def __init__(self, private_key_pem: bytes) -> None:
-        key = serialization.load_pem_private_key(private_key_pem, None)
-        if isinstance(key, rsa.RSAPrivateKey):
-            self.algorithm = "RS256"
-        elif isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1):
-            self.algorithm = "ES256"
-        else:
-            raise ValueError("a token key must be RSA or P-256")
-        self._private = key
-        public = key.public_key().public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-        self.id = _b64(sha256(public).digest())
-
-    def sign(self, data: bytes) -> bytes:
-        if isinstance(self._private, rsa.RSAPrivateKey):
-            return self._private.sign(data, padding.PKCS1v15(), hashes.SHA256())
-        assert isinstance(self._private, ec.EllipticCurvePrivateKey)
-        r, s = decode_dss_signature(self._private.sign(data, ec.ECDSA(hashes.SHA256())))
-        return r.to_bytes(32) + s.to_bytes(32)
-
-    def verify(self, data: bytes, signature: bytes) -> bool:
-        try:
-            if isinstance(self._private, rsa.RSAPrivateKey):
-                self._private.public_key().verify(signature, data, padding.PKCS1v15(), hashes.SHA256())
-            else:
-                assert isinstance(self._private, ec.EllipticCurvePrivateKey)
-                r, s = int.from_bytes(signature[:32]), int.from_bytes(signature[32:])
-                if len(signature) != 64:
-                    return False
-                self._private.public_key().verify(encode_dss_signature(r, s), data, ec.ECDSA(hashes.SHA256()))
-        except InvalidSignature:
-            return False
-        return True
-
-    def jwk(self) -> Json:
-        """The public half as a JSON Web Key."""
-        head = {"use": "sig", "kid": self.id, "alg": self.algorithm}
-        if isinstance(self._private, rsa.RSAPrivateKey):
-            numbers = self._private.public_key().public_numbers()
-            n = numbers.n.to_bytes((numbers.n.bit_length() + 7) // 8)
-            return {"kty": "RSA", "n": _b64(n), "e": _b64(numbers.e.to_bytes(3)), **head}
-        assert isinstance(self._private, ec.EllipticCurvePrivateKey)
-        point = self._private.public_key().public_numbers()
-        return {"kty": "EC", "crv": "P-256", "x": _b64(point.x.to_bytes(32)), "y": _b64(point.y.to_bytes(32)), **head}
-
-
 class TokenIssuer:
     """Signs and verifies. `private_key_pem`: RSA (RS256) or P-256 (ES256).
 
@@ -124,7 +59,7 @@ class TokenIssuer:
     ) -> None:
         self.issuer = issuer
         self.audiences = audiences or (issuer,)
-        self._key = _Key(private_key_pem)
+        self._key = SigningKey(private_key_pem)
         self._clock = clock
         self._lookup = lookup
         self._verified: OrderedDict[str, Json] = OrderedDict()  # signatures cost more than everything else
@@ -191,7 +126,7 @@ class TokenIssuer:
                 "expirationSeconds": seconds,
                 "boundObjectRef": reference,
             },
-            "status": {"token": self._sign(claims), "expirationTimestamp": rfc3339(expires)},
+            "status": {"token": self._key.token(claims), "expirationTimestamp": rfc3339(expires)},
         }
 
     def _bound(self, reference: Json, account: Json) -> Json:
@@ -258,27 +193,16 @@ class TokenIssuer:
                 f"{_LEGACY}service-account.uid": owner["uid"],
                 "sub": f"system:serviceaccount:{meta['namespace']}:{owner['name']}",
             }
-            data["token"] = base64.b64encode(self._sign(claims).encode()).decode()
+            data["token"] = base64.b64encode(self._key.token(claims).encode()).decode()
             changed = True
         return changed
-
-    def _sign(self, claims: Json) -> str:
-        head = {"alg": self._key.algorithm, "kid": self._key.id}
-        body = f"{_b64(msgspec.json.encode(head))}.{_b64(msgspec.json.encode(claims))}"
-        return f"{body}.{_b64(self._key.sign(body.encode()))}"
 
     def _claims(self, token: str) -> Json | None:
         known = self._verified.get(token)
         if known is not None:
             return known
-        try:
-            head, payload, signature = token.split(".")
-            header = msgspec.json.decode(_unb64(head), type=dict[str, Any])
-            claims = msgspec.json.decode(_unb64(payload), type=dict[str, Any])
-            raw = _unb64(signature)
-        except (ValueError, msgspec.DecodeError):
-            return None
-        if header.get("alg") != self._key.algorithm or not self._key.verify(f"{head}.{payload}".encode(), raw):
+        claims = self._key.claims(token)
+        if claims is None:
             return None
         if len(self._verified) >= _VERIFIED:
             self._verified.popitem(last=False)

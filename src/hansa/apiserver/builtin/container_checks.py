@@ -1,67 +1,29 @@
-"""Value checks of containers: ports, environment, mounts, probes, resources, security context."""
+"""Value checks of containers: ports, mounts, devices, restarts and what init containers may have."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from hansa.api.meta import Json
 from hansa.apiserver.builtin.checks import (
-    config_key_faults,
     descending_path,
     each,
-    env_name_faults,
-    http_header_faults,
     label,
     missing,
     no_backsteps,
-    nonnegative,
     one_of,
     port_name_faults,
     port_number,
-    port_number_or_name,
-    qualified,
-    subdomain,
     supported,
-    user_id,
 )
+from hansa.apiserver.builtin.environment_checks import validate_env, validate_env_from
+from hansa.apiserver.builtin.probe_checks import validate_handler, validate_probe
 from hansa.apiserver.builtin.resource_checks import validate_requirements
-from hansa.apiserver.builtin.shape import internal
+from hansa.apiserver.builtin.security_checks import validate_security_context
 from hansa.base.field import FieldError, duplicate, forbidden, invalid, not_supported, required
 
 PROTOCOLS = ("SCTP", "TCP", "UDP")
-_ENV_FIELDS = (
-    "metadata.name",
-    "metadata.namespace",
-    "metadata.uid",
-    "spec.nodeName",
-    "spec.serviceAccountName",
-    "status.hostIP",
-    "status.hostIPs",
-    "status.podIP",
-    "status.podIPs",
-)
-VOLUME_FIELDS = ("metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid")
-_KNOWN_FIELDS = frozenset((*_ENV_FIELDS, *VOLUME_FIELDS))
-_RESOURCE_FIELDS = tuple(
-    f"{side}.{name}" for side in ("limits", "requests") for name in ("cpu", "ephemeral-storage", "memory")
-)
-_CONTEXT_FIELDS = (
-    "capabilities",
-    "privileged",
-    "sELinuxOptions",
-    "windowsOptions",
-    "runAsUser",
-    "runAsGroup",
-    "runAsNonRoot",
-    "readOnlyRootFilesystem",
-    "allowPrivilegeEscalation",
-    "procMount",
-    "seccompProfile",
-    "appArmorProfile",
-)
-_HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc", "sleep")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +96,7 @@ def _lifecycle_and_probes(container: Json, pod: PodContext, path: str) -> list[F
     if lifecycle:
         for when in ("postStart", "preStop"):
             if lifecycle.get(when) is not None:
-                errors += _handler(lifecycle[when], pod.grace, f"{path}.lifecycle.{when}")
+                errors += validate_handler(lifecycle[when], pod.grace, f"{path}.lifecycle.{when}")
         if lifecycle.get("stopSignal") and not pod.os:
             errors.append(
                 forbidden(f"{path}.lifecycle.stopSignal", "may not be set for containers with empty `spec.os.name`")
@@ -142,57 +104,7 @@ def _lifecycle_and_probes(container: Json, pod: PodContext, path: str) -> list[F
     for name in ("livenessProbe", "readinessProbe", "startupProbe"):
         probe = container.get(name)
         if probe is not None:
-            errors += _probe(name, probe, pod.grace, f"{path}.{name}")
-    return errors
-
-
-def _probe(name: str, probe: Json, grace: int | None, path: str) -> list[FieldError]:
-    errors = _handler(probe, grace, path)
-    for field in ("initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold"):
-        errors += nonnegative(probe.get(field), f"{path}.{field}")
-    own_grace = probe.get("terminationGracePeriodSeconds")
-    if own_grace is not None and own_grace <= 0:
-        errors.append(invalid(f"{path}.terminationGracePeriodSeconds", own_grace, "must be greater than 0"))
-    if name == "readinessProbe":
-        if own_grace is not None:
-            errors.append(
-                invalid(f"{path}.terminationGracePeriodSeconds", own_grace, "must not be set for readinessProbes")
-            )
-    elif probe.get("successThreshold", 0) != 1:
-        errors.append(invalid(f"{path}.successThreshold", probe.get("successThreshold", 0), "must be 1"))
-    return errors
-
-
-def _handler(handler: Json, grace: int | None, path: str) -> list[FieldError]:
-    given = [name for name in _HANDLERS if handler.get(name) is not None]
-    if not given:
-        return [required(path, "must specify a handler type")]
-    errors = _action(given[0], handler[given[0]], grace, f"{path}.{given[0]}")
-    return errors + [forbidden(f"{path}.{name}", "may not specify more than 1 handler type") for name in given[1:]]
-
-
-def _action(name: str, action: Json, grace: int | None, path: str) -> list[FieldError]:
-    errors: list[FieldError] = []
-    match name:
-        case "exec":
-            if not action.get("command"):
-                errors.append(required(f"{path}.command"))
-        case "httpGet":
-            if not action.get("path"):
-                errors.append(required(f"{path}.path"))
-            errors += port_number_or_name(action.get("port"), f"{path}.port")
-            errors += supported(action.get("scheme", ""), ("HTTP", "HTTPS"), f"{path}.scheme")
-            for header in action.get("httpHeaders", ()):
-                errors += each(
-                    f"{path}.httpHeaders", header.get("name", ""), http_header_faults(header.get("name", ""))
-                )
-        case "tcpSocket" | "grpc":
-            errors += port_number_or_name(action.get("port"), f"{path}.port")
-        case _:
-            seconds = action.get("seconds", 0)
-            if grace is not None and not 0 <= seconds <= grace:
-                text = f"must be non-negative and less than terminationGracePeriodSeconds ({grace})"
-                errors.append(invalid(path, seconds, text))
+            errors += validate_probe(name, probe, pod.grace, f"{path}.{name}")
     return errors
 
 
@@ -224,9 +136,9 @@ def _common(container: Json, pod: PodContext, path: str) -> list[FieldError]:
     if container.get("ports"):
         errors += _ports(container["ports"], f"{path}.ports")
     if container.get("env"):
-        errors += _env(container["env"], f"{path}.env")
+        errors += validate_env(container["env"], f"{path}.env")
     if container.get("envFrom"):
-        errors += _env_from(container["envFrom"], f"{path}.envFrom")
+        errors += validate_env_from(container["envFrom"], f"{path}.envFrom")
     if container.get("volumeMounts"):
         errors += _mounts(container, pod, f"{path}.volumeMounts")
     if container.get("volumeDevices"):
@@ -275,127 +187,6 @@ def _host_ports(containers: list[Json], path: str) -> list[FieldError]:
             if key in taken:
                 errors.append(duplicate(f"{path}[{index}].ports[{at}].hostPort", key))
             taken.add(key)
-    return errors
-
-
-def _env(variables: list[Json], path: str) -> list[FieldError]:
-    errors: list[FieldError] = []
-    for index, variable in enumerate(variables):
-        here = f"{path}[{index}]"
-        name = variable.get("name", "")
-        errors += each(f"{here}.name", name, env_name_faults(name)) if name else [required(f"{here}.name")]
-        source = variable.get("valueFrom")
-        if source is not None:
-            errors += _value_from(source, variable.get("value", ""), f"{here}.valueFrom")
-    return errors
-
-
-def _value_from(source: Json, value: str, path: str) -> list[FieldError]:
-    errors: list[FieldError] = []
-    if "fieldRef" in source:
-        errors += field_ref(source["fieldRef"], _ENV_FIELDS, f"{path}.fieldRef")
-    if "resourceFieldRef" in source:
-        errors += resource_field_ref(source["resourceFieldRef"], f"{path}.resourceFieldRef", volume=False)
-    for kind in ("configMapKeyRef", "secretKeyRef"):
-        if kind in source:
-            errors += _key_ref(source[kind], f"{path}.{kind}")
-    count = sum(
-        name in source for name in ("fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef")
-    )
-    if count == 0:
-        text = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
-        errors.append(invalid(path, "", text))
-    elif value:
-        errors.append(invalid(path, "", "may not be specified when `value` is not empty"))
-    elif count > 1:
-        errors.append(invalid(path, "", "may not have more than one field specified at a time"))
-    return errors
-
-
-def _key_ref(reference: Json, path: str) -> list[FieldError]:
-    errors = subdomain(reference.get("name", ""), f"{path}.name")
-    key = reference.get("key", "")
-    if not key:
-        return [*errors, required(f"{path}.key")]
-    return errors + each(f"{path}.key", key, config_key_faults(key))
-
-
-def field_ref(reference: Json, allowed: tuple[str, ...], path: str) -> list[FieldError]:
-    """A reference to a field of the pod itself."""
-    if not reference.get("apiVersion"):
-        return [required(f"{path}.apiVersion")]
-    field = reference.get("fieldPath", "")
-    if not field:
-        return [required(f"{path}.fieldPath")]
-    if field.endswith("']") and "['" in field:
-        base, _, rest = field.partition("['")
-        subscript = rest[:-2]
-        if base == "metadata.annotations":
-            return qualified(subscript.lower(), path)
-        if base == "metadata.labels":
-            return qualified(subscript, path)
-        if base not in _KNOWN_FIELDS:
-            return [_unknown_field(field, path)]
-        return [invalid(path, base, "does not support subscript")]
-    if field not in _KNOWN_FIELDS and field not in (
-        "spec.host",
-        "spec.restartPolicy",
-        "spec.schedulerName",
-        "status.phase",
-    ):
-        return [_unknown_field(field, path)]
-    if field not in allowed:
-        return [not_supported(f"{path}.fieldPath", field, list(allowed))]
-    return []
-
-
-def _unknown_field(field: str, path: str) -> FieldError:
-    return invalid(f"{path}.fieldPath", field, f"error converting fieldPath: field label not supported: {field}")
-
-
-def resource_field_ref(reference: Json, path: str, *, volume: bool) -> list[FieldError]:
-    """A reference to a container's request or limit."""
-    errors: list[FieldError] = []
-    resource = reference.get("resource", "")
-    if volume and not reference.get("containerName"):
-        errors.append(required(f"{path}.containerName"))
-    elif not resource:
-        errors.append(required(f"{path}.resource"))
-    elif resource not in _RESOURCE_FIELDS and not resource.startswith(("limits.hugepages-", "requests.hugepages-")):
-        errors.append(not_supported(f"{path}.resource", resource, list(_RESOURCE_FIELDS)))
-    divisor = str(reference.get("divisor", "0"))
-    if divisor in ("0", ""):
-        return errors
-    if resource.endswith(".cpu"):
-        if divisor not in ("1m", "1"):
-            text = "only divisor's values 1m and 1 are supported with the cpu resource"
-            errors.append(invalid(f"{path}.divisor", resource, text))
-    elif divisor != "1" and divisor not in {
-        f"1{unit}" for unit in ["k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"]
-    }:
-        what = {"memory": "memory", "ephemeral-storage": "local ephemeral storage"}.get(
-            resource.partition(".")[2], "hugepages"
-        )
-        units = "1, 1k, 1M, 1G, 1T, 1P, 1E, 1Ki, 1Mi, 1Gi, 1Ti, 1Pi, 1Ei"
-        text = f"only divisor's values {units} are supported with the {what} resource"
-        errors.append(invalid(f"{path}.divisor", resource, text))
-    return errors
-
-
-def _env_from(sources: list[Json], path: str) -> list[FieldError]:
-    errors: list[FieldError] = []
-    for index, source in enumerate(sources):
-        here = f"{path}[{index}]"
-        if source.get("prefix"):
-            errors += each(f"{here}.prefix", source["prefix"], env_name_faults(source["prefix"]))
-        given = [kind for kind in ("configMapRef", "secretRef") if kind in source]
-        for kind in given:
-            name = source[kind].get("name", "")
-            errors += subdomain(name, f"{here}.{kind}.name") if name else [required(f"{here}.{kind}.name")]
-        if not given:
-            errors.append(invalid(path, "", "must specify one of: `configMapRef` or `secretRef`"))
-        elif len(given) > 1:
-            errors.append(invalid(path, "", "may not have more than one field specified at a time"))
     return errors
 
 
@@ -500,63 +291,4 @@ def _resize(policies: list[Json], restart_policy: str, path: str) -> list[FieldE
         if restart_policy == "Never" and restart != "NotRequired":
             text = "must be 'NotRequired' when pod `restartPolicy` is 'Never'"
             errors.append(invalid(path, restart, text))
-    return errors
-
-
-def validate_security_context(context: Json, host_users: bool, path: str) -> list[FieldError]:
-    errors = user_id(context.get("runAsUser"), f"{path}.runAsUser")
-    errors += user_id(context.get("runAsGroup"), f"{path}.runAsGroup")
-    proc_mount = context.get("procMount")
-    if proc_mount is not None:
-        errors += supported(proc_mount, ("Default", "Unmasked"), f"{path}.procMount")
-        if host_users and proc_mount == "Unmasked":
-            errors.append(invalid(f"{path}.procMount", proc_mount, "`hostUsers` must be false to use `Unmasked`"))
-    errors += profile(context.get("seccompProfile"), "seccomp", f"{path}.seccompProfile")
-    if context.get("allowPrivilegeEscalation") is False:
-        if context.get("privileged"):
-            text = "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"
-            errors.append(invalid(path, _shown(context), text))
-        if "CAP_SYS_ADMIN" in ((context.get("capabilities") or {}).get("add") or ()):
-            text = "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN"
-            errors.append(invalid(path, _shown(context), text))
-    return errors + profile(context.get("appArmorProfile"), "AppArmor", f"{path}.appArmorProfile")
-
-
-def _shown(context: Json) -> Json:
-    """A security context as Kubernetes' internal type prints it."""
-    shown = internal(context, _CONTEXT_FIELDS)
-    for field in ("SeccompProfile", "AppArmorProfile"):
-        if shown[field] is not None:
-            shown[field] = internal(shown[field], ("type", "localhostProfile"))
-    if shown["Capabilities"] is not None:
-        shown["Capabilities"] = internal(shown["Capabilities"], ("add", "drop"))
-    return shown
-
-
-def profile(value: Any, what: str, path: str) -> list[FieldError]:
-    """A seccomp or AppArmor profile."""
-    if value is None:
-        return []
-    kind, local = value.get("type", ""), value.get("localhostProfile")
-    errors: list[FieldError] = []
-    if not kind:
-        field = "seccompProfile" if what == "seccomp" else "appArmorProfile"
-        errors.append(required(f"{path}.type", f"type is required when {field} is set"))
-    else:
-        errors += supported(kind, ("Localhost", "RuntimeDefault", "Unconfined"), f"{path}.type")
-    if kind == "Localhost":
-        if local is None:
-            errors.append(required(f"{path}.localhostProfile", f"must be set when {what} type is Localhost"))
-        elif what == "seccomp":
-            errors += descending_path(local, f"{path}.localhostProfile")
-        elif local != local.strip():
-            errors.append(invalid(f"{path}.localhostProfile", local, "must not be padded with whitespace"))
-    elif local is not None and (kind or what == "seccomp"):
-        errors.append(
-            invalid(
-                f"{path}.localhostProfile",
-                value if what == "seccomp" else local,
-                f"can only be set when {what} type is Localhost",
-            )
-        )
     return errors

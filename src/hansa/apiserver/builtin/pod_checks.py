@@ -17,12 +17,12 @@ from hansa.apiserver.builtin.checks import (
 )
 from hansa.apiserver.builtin.container_checks import (
     PodContext,
-    profile,
     validate_containers,
     validate_init_containers,
 )
 from hansa.apiserver.builtin.objectmeta import validate_annotations
 from hansa.apiserver.builtin.scheduling_checks import validate_affinity, validate_spread, validate_tolerations
+from hansa.apiserver.builtin.security_checks import profile
 from hansa.apiserver.builtin.volume_checks import validate_volumes
 from hansa.base.field import FieldError, duplicate, forbidden, invalid, required
 

@@ -13,7 +13,7 @@ from hansa.apiserver.builtin.checks import (
     supported,
     unreserved_path,
 )
-from hansa.apiserver.builtin.container_checks import VOLUME_FIELDS, field_ref, resource_field_ref
+from hansa.apiserver.builtin.environment_checks import VOLUME_FIELDS, field_ref, resource_field_ref
 from hansa.apiserver.builtin.resource_checks import quantity
 from hansa.base.field import FieldError, duplicate, forbidden, invalid, required
 
