@@ -8,54 +8,29 @@ A hook in process is registered with the same rules and selectors as a webhook (
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
-from hansa.api.meta import GVK, Json, Resource
+from hansa.api.meta import Json, Resource
+from hansa.apiserver.admission_review import (
+    AdmissionRequest,
+    AdmissionResponse,
+    denial,
+    failure_status,
+    forbidden,
+    in_version,
+    internal,
+    review,
+)
 from hansa.apiserver.builtin import plugins
 from hansa.apiserver.builtin.lookup import Lookup
-from hansa.apiserver.builtin.registry import to_storage, to_version
 from hansa.apiserver.builtin.webhook_match import exempt, matched_resource, selected
-from hansa.apiserver.message import UserInfo
 from hansa.apiserver.webhook_call import CallFailed, WebhookClient, patch_of
 from hansa.base.patch import PatchError, apply_json_patch
 
-Operation = Literal["CREATE", "UPDATE", "DELETE", "CONNECT"]
 _MUTATING, _VALIDATING = "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"
 _DEFAULT_SECONDS = 10
-_REASONS = {400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 409: "Conflict", 422: "Invalid"}
-
-
-@dataclass(frozen=True, slots=True)
-class AdmissionRequest:
-    """admission.k8s.io/v1 AdmissionRequest. `object` is None on DELETE, `old_object` on CREATE."""
-
-    uid: str
-    resource: Resource
-    """Its kind is the kind of the object in the body (Scale for `scale`)."""
-    operation: Operation
-    name: str
-    namespace: str
-    user: UserInfo
-    object: Json | None
-    old_object: Json | None = None
-    subresource: str = ""
-    dry_run: bool = False
-    options: Json = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class AdmissionResponse:
-    """A verdict. `patch`: JSON patch operations against `request.object`."""
-
-    allowed: bool = True
-    message: str = ""
-    reason: str = ""
-    code: int = 0
-    patch: Sequence[Json] = ()
-    warnings: Sequence[str] = ()
-    causes: Sequence[Json] = ()
 
 
 class Hook(Protocol):
@@ -156,12 +131,12 @@ class Admission:
             elif request.operation == "DELETE":
                 why = plugins.refuse_delete(request.resource, request.subresource, request.name)
                 if why:
-                    raise _Denied(_forbidden(request, why))
+                    raise _Denied(forbidden(request, why))
             if not self._webhooks[_MUTATING] or exempt(request.resource):
                 return Outcome(request.object)
             return await self._mutate(request)
         except plugins.Refused as refusal:
-            return Outcome(None, denial=_forbidden(request, str(refusal)))
+            return Outcome(None, denial=forbidden(request, str(refusal)))
         except _Denied as denied:
             return Outcome(None, denial=denied.status)
 
@@ -205,10 +180,10 @@ class Admission:
         if not response.patch or request.object is None:
             return request
         try:
-            patched = apply_json_patch(_as(request.object, seen_as), list(response.patch), missing="add")
+            patched = apply_json_patch(in_version(request.object, seen_as), list(response.patch), missing="add")
         except PatchError as error:
-            raise _Denied(_internal(f"{error}")) from error
-        return replace(request, object=_as(patched, request.resource))
+            raise _Denied(internal(f"{error}")) from error
+        return replace(request, object=in_version(patched, request.resource))
 
     async def validate(self, request: AdmissionRequest) -> Outcome:
         """Call after validation and allocation, right before storing; also for DELETE, per object."""
@@ -252,16 +227,16 @@ class Admission:
         """The webhook's verdict. Raises _Denied when it refuses, or fails and its failurePolicy is Fail."""
         if request.dry_run and webhook.config.get("sideEffects", "None") not in ("None", "NoneOnDryRun"):
             text = f'admission webhook "{webhook.name}" does not support dry run'
-            raise _Denied(_status(400, "BadRequest", text))
+            raise _Denied(failure_status(400, "BadRequest", text))
         try:
             response = await self._response(webhook, request, seen_as)
         except CallFailed as failure:
             if webhook.config.get("failurePolicy") == "Ignore":
                 return AdmissionResponse()
             text = f'Internal error occurred: failed calling webhook "{webhook.name}": {failure}'
-            raise _Denied(_internal(text, str(failure))) from failure
+            raise _Denied(internal(text, str(failure))) from failure
         if not response.allowed:
-            raise _Denied(_denial(webhook.name, response))
+            raise _Denied(denial(webhook.name, response))
         return response
 
     async def _response(self, webhook: _Webhook, request: AdmissionRequest, seen_as: Resource) -> AdmissionResponse:
@@ -270,15 +245,15 @@ class Admission:
             asked = replace(
                 request,
                 resource=seen_as,
-                object=_as(request.object, seen_as),
-                old_object=_as(request.old_object, seen_as),
+                object=in_version(request.object, seen_as),
+                old_object=in_version(request.old_object, seen_as),
             )
             try:
                 async with asyncio.timeout(seconds):
                     return await webhook.hook.admit(asked)
             except TimeoutError as error:
                 raise CallFailed("failed to call webhook: context deadline exceeded") from error
-        answer = await self._client.call(webhook.config.get("clientConfig") or {}, _review(request, seen_as), seconds)
+        answer = await self._client.call(webhook.config.get("clientConfig") or {}, review(request, seen_as), seconds)
         result: Json = answer.get("status") or {}
         return AdmissionResponse(
             bool(answer.get("allowed")),
@@ -289,101 +264,3 @@ class Admission:
             answer.get("warnings") or (),
             (result.get("details") or {}).get("causes") or (),
         )
-
-
-def _as(obj: Any, resource: Resource) -> Any:
-    """An object in the version a webhook asked for."""
-    if obj is None or obj.get("apiVersion") == resource.api_version or obj.get("kind") != resource.kind:
-        return obj
-    stored = to_storage(obj)
-    if stored is not obj or resource.group in ("autoscaling", "events.k8s.io"):
-        return to_version(stored, resource.gvk)
-    return {**obj, "apiVersion": resource.api_version}
-
-
-def _review(request: AdmissionRequest, seen_as: Resource) -> Json:
-    def kind(resource: Resource) -> Json:
-        body: Json = request.object or request.old_object or {}
-        if body.get("kind", resource.kind) != resource.kind:  # the body of a subresource, such as Scale
-            gvk = GVK.of(body.get("apiVersion", ""), body["kind"])
-            return {"group": gvk.group, "version": gvk.version, "kind": gvk.kind}
-        return {"group": resource.group, "version": resource.version, "kind": resource.kind}
-
-    def location(resource: Resource) -> Json:
-        return {"group": resource.group, "version": resource.version, "resource": resource.plural}
-
-    user = request.user
-    body: Json = {
-        "uid": request.uid,
-        "kind": kind(seen_as),
-        "resource": location(seen_as),
-        "requestKind": kind(request.resource),
-        "requestResource": location(request.resource),
-        "name": request.name,
-        "namespace": request.namespace,
-        "operation": request.operation,
-        "userInfo": {
-            "username": user.name,
-            "uid": user.uid,
-            "groups": list(user.groups),
-            "extra": {key: list(values) for key, values in user.extra.items()},
-        },
-        "object": _as(request.object, seen_as),
-        "oldObject": _as(request.old_object, seen_as),
-        "dryRun": request.dry_run,
-        "options": request.options or None,
-    }
-    if request.subresource:
-        body |= {"subResource": request.subresource, "requestSubResource": request.subresource}
-    for key in ("name", "namespace"):
-        if not body[key]:
-            del body[key]
-    _drop_empty(body["userInfo"])
-    return {"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": body}
-
-
-def _drop_empty(values: dict[str, Any]) -> None:
-    for key in [key for key, value in values.items() if not value]:
-        del values[key]
-
-
-def _denial(name: str, response: AdmissionResponse) -> Json:
-    why = response.message or response.reason
-    text = f'admission webhook "{name}" denied the request'
-    message = f"{text}: {why}" if why else f"{text} without explanation"
-    code = response.code if response.code >= 400 else 400
-    return _status(code, response.reason or _REASONS.get(code, ""), message, response.causes)
-
-
-def _forbidden(request: AdmissionRequest, why: str) -> Json:
-    resource = request.resource
-    subject = f'{resource.group_resource} "{request.name}"' if request.name else resource.group_resource
-    status = _status(403, "Forbidden", f"{subject} is forbidden: {why}")
-    details: Mapping[str, str] = {"name": request.name, "group": resource.group, "kind": resource.plural}
-    status["details"] = {key: value for key, value in details.items() if value}
-    return status
-
-
-def _internal(message: str, cause: str = "") -> Json:
-    status = _status(500, "InternalError", message)
-    if cause:
-        status["details"] = {"causes": [{"message": cause}]}
-    return status
-
-
-def _status(code: int, reason: str, message: str, causes: Sequence[Json] = ()) -> Json:
-    status: Json = {
-        "kind": "Status",
-        "apiVersion": "v1",
-        "metadata": {},
-        "status": "Failure",
-        "message": message,
-        "reason": reason,
-        "code": code,
-    }
-    if causes:
-        status["details"] = {"causes": list(causes)}
-    return status
-
-
-__all__ = ["Admission", "AdmissionRequest", "AdmissionResponse", "Hook", "Operation", "Outcome"]

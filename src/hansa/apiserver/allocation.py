@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from hansa.api.meta import Json
-from hansa.apiserver.builtin.service import is_headless, needs_health_check
+from hansa.apiserver.builtin.service_spec import is_headless, needs_health_check
 from hansa.base.field import FieldError, forbidden, invalid
 
 _LARGEST = 1 << 16

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from hansa.api.meta import GVK, Json, Key
 from hansa.apiserver import customs, faults
-from hansa.apiserver.admission import AdmissionRequest
+from hansa.apiserver.admission_review import AdmissionRequest
 from hansa.apiserver.body import JSON, decode
 from hansa.apiserver.context import Call, Context, finished
 from hansa.apiserver.reads import Reads

@@ -14,7 +14,7 @@ from datetime import timedelta
 
 from hansa.api import names
 from hansa.api.meta import Json, Key
-from hansa.apiserver.admission import AdmissionRequest
+from hansa.apiserver.admission_review import AdmissionRequest
 from hansa.apiserver.context import Context, finished
 from hansa.apiserver.customs import CLEANUP, DEFINITIONS
 from hansa.apiserver.message import UserInfo

@@ -15,7 +15,8 @@ from hansa.api import schema as schemas
 from hansa.api.managers import is_reset
 from hansa.api.meta import GVK, Json, Key
 from hansa.apiserver import faults, subresources, tracking
-from hansa.apiserver.admission import AdmissionRequest, Operation, Outcome
+from hansa.apiserver.admission import Outcome
+from hansa.apiserver.admission_review import AdmissionRequest, Operation
 from hansa.apiserver.body import JSON, decode, duplicate_fields
 from hansa.apiserver.builtin import WriteContext
 from hansa.apiserver.builtin.shape import ShapeError

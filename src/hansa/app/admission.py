@@ -17,7 +17,8 @@ import msgspec
 
 from hansa.api import names, scheme
 from hansa.api.meta import Json
-from hansa.apiserver.admission import Admission, AdmissionRequest, AdmissionResponse
+from hansa.apiserver.admission import Admission
+from hansa.apiserver.admission_review import AdmissionRequest, AdmissionResponse
 from hansa.base.certificates import KeyPair, expires_at, first_certificate, issue_server, make_authority
 from hansa.base.clock import Clock
 from hansa.extension.webhook import review

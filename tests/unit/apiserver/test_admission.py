@@ -13,7 +13,8 @@ import trustme
 from aiohttp import web
 
 from hansa.api.meta import Json, Resource
-from hansa.apiserver.admission import Admission, AdmissionRequest, AdmissionResponse
+from hansa.apiserver.admission import Admission
+from hansa.apiserver.admission_review import AdmissionRequest, AdmissionResponse
 from hansa.apiserver.message import UserInfo
 
 PODS = Resource("", "v1", "pods", "Pod", True)

@@ -112,3 +112,13 @@ def listed(items: list[str], limit: int) -> str:
     if len(items) > limit:
         return f"{','.join(items[:limit])} + {len(items) - limit} more..."
     return ",".join(items)
+
+
+def balancer_addresses(status: Json) -> str:
+    """IPs and host names, sorted, cut to the width of a table."""
+    found = {
+        ingress.get("ip") or ingress.get("hostname")
+        for ingress in (status.get("loadBalancer") or {}).get("ingress") or ()
+    }
+    text = ",".join(sorted(value for value in found if value))
+    return f"{text[:13]}..." if len(text) > 16 else text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address, ip_network
 
 from hansa.api.meta import GVK, Json
-from hansa.apiserver.builtin.cells import NONE, selector_text
+from hansa.apiserver.builtin.cells import NONE, balancer_addresses, selector_text
 from hansa.apiserver.builtin.checks import (
     cidr,
     each,
@@ -21,7 +21,6 @@ from hansa.apiserver.builtin.fallback import CREATED, NAME
 from hansa.apiserver.builtin.kind import column, make
 from hansa.apiserver.builtin.objectmeta import subdomain_name, validate_meta
 from hansa.apiserver.builtin.rules import Column
-from hansa.apiserver.builtin.service import balancer_addresses
 from hansa.base.field import FieldError, forbidden, invalid, not_supported, required, too_long
 from hansa.base.names import dns1123_subdomain, path_segment
 
