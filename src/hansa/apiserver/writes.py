@@ -9,12 +9,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from hansa.api import schema as schemas
 from hansa.api.managers import is_reset
 from hansa.api.meta import GVK, Json, Key
-from hansa.apiserver import faults, subresources, tracking
+from hansa.apiserver import custom_rules, faults, subresources, tracking
 from hansa.apiserver.admission import Outcome
 from hansa.apiserver.admission_review import AdmissionRequest, Operation
 from hansa.apiserver.body import JSON, decode, duplicate_fields
@@ -27,7 +26,7 @@ from hansa.apiserver.storage import Entry
 from hansa.base.clock import rfc3339
 from hansa.base.field import FieldError
 from hansa.base.names import random_suffix
-from hansa.base.patch import copy_json, equal_json
+from hansa.base.patch import copy_json
 
 GENERATE_ATTEMPTS = 8
 CONFLICT_ATTEMPTS = 5
@@ -69,7 +68,7 @@ class Writes:
         )
         call.rules.prepare_create(obj, WriteContext(context.clock.now(), call.user, dry_run, call.target.subresource))
         if served.custom is not None:
-            _prepare_custom_create(served, obj)
+            custom_rules.prepare_create(served, obj)
         name = obj["metadata"].get("name", "")
         self._refuse(call, name, self._faults_of_new(served, obj))
         if context.entry(served, obj["metadata"].get("namespace", ""), name) is not None:
@@ -165,7 +164,7 @@ class Writes:
         )
         call.rules.prepare_update(obj, old, target.subresource)
         if served.custom is not None:
-            _prepare_custom_update(served, obj, old, target.subresource)
+            custom_rules.prepare_update(served, obj, old, target.subresource)
         self._refuse(call, target.name, self._faults_of_update(served, obj, old, target.subresource))
         self._refuse_escalation(call, obj, old)
         allocated = self._allocate(call, obj, old, dry_run)
@@ -409,43 +408,6 @@ def _keep_system_fields(obj: Json, old: Json) -> None:
     meta.pop("selfLink", None)
     if "generateName" in before:
         meta.setdefault("generateName", before["generateName"])
-
-
-def _prepare_custom_create(served: Served, obj: Json) -> None:
-    custom = served.custom
-    assert custom is not None
-    if custom.has_status:
-        obj.pop("status", None)
-    obj["metadata"]["generation"] = 1
-
-
-def _prepare_custom_update(served: Served, obj: Json, old: Json, subresource: str) -> None:
-    custom = served.custom
-    assert custom is not None
-    if subresource == "status":
-        status, meta = obj.get("status"), obj["metadata"]
-        kept = {**old, "metadata": {**old["metadata"], "managedFields": meta.get("managedFields")}}
-        obj.clear()
-        obj.update(kept)
-        if obj["metadata"]["managedFields"] is None:
-            del obj["metadata"]["managedFields"]
-        if status is None:
-            obj.pop("status", None)
-        else:
-            obj["status"] = status
-        return
-    if custom.has_status:
-        if "status" in old:
-            obj["status"] = old["status"]
-        else:
-            obj.pop("status", None)
-    if not equal_json(_intent(obj, custom.has_status), _intent(old, custom.has_status)):
-        obj["metadata"]["generation"] = int(old["metadata"].get("generation") or 0) + 1
-
-
-def _intent(obj: Json, has_status: bool) -> dict[str, Any]:
-    left_out = {"metadata", "status"} if has_status else {"metadata"}
-    return {key: value for key, value in obj.items() if key not in left_out}
 
 
 def _strict_prefix(call: Call) -> str:

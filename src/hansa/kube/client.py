@@ -16,6 +16,7 @@ import msgspec
 
 from hansa.api.item import Item
 from hansa.api.meta import Json, Resource
+from hansa.kube.body import body_of, decode_event, encode, page_of
 from hansa.kube.discovery import Discovery
 from hansa.kube.errors import ApiError, Forbidden, NotFound, Unreachable, error_from_answer, error_from_status
 from hansa.kube.limit import TokenBucket
@@ -57,30 +58,6 @@ class WatchEvent(NamedTuple):
     item: Item
 
 
-class _ListMeta(msgspec.Struct, rename="camel"):
-    resource_version: str = ""
-    continue_: str = msgspec.field(name="continue", default="")
-
-
-class _List(msgspec.Struct):
-    metadata: _ListMeta
-    items: list[msgspec.Raw] | None = None
-
-
-class _Event(msgspec.Struct):
-    type: str
-    object: msgspec.Raw
-
-
-class _TypeMeta(msgspec.Struct, rename="camel"):
-    api_version: str = ""
-    kind: str = ""
-
-
-_encode = msgspec.json.Encoder().encode
-_decode_list = msgspec.json.Decoder(_List).decode
-_decode_event = msgspec.json.Decoder(_Event).decode
-_decode_type = msgspec.json.Decoder(_TypeMeta).decode
 _HEADERS = {"accept": JSON}
 _WRITE_HEADERS = {kind: {"accept": JSON, "content-type": kind} for kind in (JSON, *(kind.value for kind in PatchKind))}
 
@@ -140,7 +117,7 @@ class Client:
         while True:
             page_query = [*query, ("continue", token)] if token else query
             answer = await self._read("list", resource.group_resource, resource.path(namespace), page_query)
-            metadata, found = self._understood(lambda body: _page(body, resource), answer)
+            metadata, found = self._understood(lambda body: page_of(body, resource), answer)
             items += found
             token = metadata.continue_
             if not token:
@@ -187,7 +164,7 @@ class Client:
         dry_run: bool = False,
     ) -> Item:
         """POST. `namespace` defaults to the object's; `name` and `subresource` are for TokenRequest and the like."""
-        body, item = _body(obj)
+        body, item = body_of(obj)
         path = resource.path(namespace or item.meta.namespace, name, subresource)
         label = _label(resource, subresource)
         answer = await self._write("create", label, "POST", path, body, self._write_query(dry_run))
@@ -202,7 +179,7 @@ class Client:
         dry_run: bool = False,
     ) -> Item:
         """PUT to the object's own name and namespace. Raises Conflict when its resourceVersion is not current."""
-        body, item = _body(obj)
+        body, item = body_of(obj)
         path = resource.path(item.meta.namespace, item.meta.name, subresource)
         label = _label(resource, subresource)
         answer = await self._write("update", label, "PUT", path, body, self._write_query(dry_run))
@@ -222,7 +199,7 @@ class Client:
         dry_run: bool = False,
     ) -> Item:
         """PATCH. With `kind=APPLY` the patch is the wanted configuration, and `force` takes over others' fields."""
-        body = patch if isinstance(patch, bytes) else _encode(patch)
+        body = patch if isinstance(patch, bytes) else encode(patch)
         query = self._write_query(dry_run, field_manager)
         if force:
             query.append(("force", "true"))
@@ -266,7 +243,7 @@ class Client:
             options["gracePeriodSeconds"] = grace_seconds
         query = [("dryRun", "All")] if dry_run else []
         path = resource.path(namespace, name)
-        answer = await self._write("delete", resource.group_resource, "DELETE", path, _encode(options), query)
+        answer = await self._write("delete", resource.group_resource, "DELETE", path, encode(options), query)
         item = self._understood(Item.parse, answer)
         return None if item.kind == "Status" else item
 
@@ -398,7 +375,7 @@ class Client:
             if not line:
                 continue
             try:
-                event = _decode_event(line)
+                event = decode_event(line)
                 if event.type == "ERROR":
                     raise error_from_status(msgspec.json.decode(event.object, type=dict[str, Any]))
                 item = Item.parse(event.object, api_version=api_version, kind=kind)
@@ -418,12 +395,6 @@ def _label(resource: Resource, subresource: str | None) -> str:
     return f"{resource.group_resource}/{subresource}" if subresource else resource.group_resource
 
 
-def _page(body: bytes, resource: Resource) -> tuple[_ListMeta, list[Item]]:
-    page = _decode_list(body)
-    api_version, kind = resource.api_version, resource.kind
-    return page.metadata, [Item.parse(raw, api_version=api_version, kind=kind) for raw in page.items or ()]
-
-
 def _selectors(labels: str, fields: str) -> list[tuple[str, str]]:
     query: list[tuple[str, str]] = []
     if labels:
@@ -431,15 +402,3 @@ def _selectors(labels: str, fields: str) -> list[tuple[str, str]]:
     if fields:
         query.append(("fieldSelector", fields))
     return query
-
-
-def _body(obj: Json | msgspec.Struct | Item) -> tuple[bytes, Item]:
-    """What to send. An Item goes as the bytes it holds; those of a list lack apiVersion and kind, which are put in."""
-    if not isinstance(obj, Item):
-        item = Item.of(obj)
-        return item.raw, item
-    if _decode_type(obj.raw).kind:
-        return obj.raw, obj
-    rest = obj.raw.lstrip()[1:]
-    comma = b"" if rest.lstrip().startswith(b"}") else b","
-    return b'{"apiVersion":%b,"kind":%b%b' % (_encode(obj.api_version), _encode(obj.kind), comma + rest), obj
