@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint types check generated kube real bench chaos gen clean
+.PHONY: demo test lint types check generated kube coredns real bench chaos gen clean
 
 demo: $(STAMP)
 	$(BIN)/hansa demo
@@ -30,7 +30,10 @@ generated: $(STAMP)
 kube:
 	tools/kube/build.sh
 
-real: $(STAMP) kube
+coredns:
+	tools/coredns/build.sh
+
+real: $(STAMP) kube coredns
 	$(BIN)/pytest tests/real tests/flow/scenarios --rig real
 
 bench: $(STAMP)

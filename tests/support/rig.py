@@ -1,4 +1,4 @@
-"""What a scenario runs on: a hub and three joined members, either embedded in virtual time or real processes."""
+"""What a scenario runs on: a hub and its joined members, either embedded in virtual time or real processes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Rig:
     def __init__(self, clients: Mapping[str, Client], scenario: str) -> None:
         self.clients = dict(clients)
         self.hub = self.clients["hub"]
-        self.members: list[str] = list(MEMBERS)
+        self.members = [name for name in self.clients if name != "hub"]
         self.namespace = f"e2e-{scenario}"
         self._scenario = scenario
         self._labels: dict[str, dict[str, str]] = {}
@@ -399,11 +399,13 @@ async def embedded(keys: Keys, scenario: str) -> AsyncGenerator[Rig, None]:
 
 
 @asynccontextmanager
-async def real(kubeconfig: Path, scenario: str, directory: Path) -> AsyncGenerator[Rig, None]:
+async def real(
+    kubeconfig: Path, scenario: str, directory: Path, members: Sequence[str] = MEMBERS
+) -> AsyncGenerator[Rig, None]:
     """A scenario's share of a federation that runs. `directory`: for what it adds to it."""
     clients = {
         name: Client(HttpTransport(config.load(kubeconfig, name)), qps=0, field_manager="scenario")
-        for name in ("hub", *MEMBERS)
+        for name in ("hub", *members)
     }
     rig = RealRig(clients, scenario, directory)
     await rig.open()

