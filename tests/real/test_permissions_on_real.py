@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ class Hub:
         self.kubectl("delete", "--ignore-not-found", *what)
 
     @contextlib.contextmanager
-    def running(self) -> Iterator[Path]:
+    def running(self) -> Generator[Path, None, None]:
         """`hansa run`; the file of what it says."""
         health, webhook = free_ports(2)
         log = self.directory / "run.log"
@@ -130,6 +130,20 @@ def _kubefed_cluster(hub: Hub) -> None:
     )
 
 
+def _karmada_cluster(hub: Hub) -> None:
+    """A cluster as Karmada's tools join it."""
+    meta = {"name": "new", "namespace": "karmada-cluster"}
+    hub.apply(
+        {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": {"token": "t"}},
+        {
+            "apiVersion": "cluster.karmada.io/v1alpha1",
+            "kind": "Cluster",
+            "metadata": {"name": "new"},
+            "spec": {"syncMode": "Push", "apiEndpoint": "https://127.0.0.1:1", "secretRef": meta},
+        },
+    )
+
+
 CASES: list[tuple[str, str, str, str, Callable[[Hub], None], str]] = [
     ("ClusterRole", "", "mutatingwebhookconfigurations", "create", _webhooks, "patch mutatingwebhookconfigurations"),
     ("ClusterRole", "", "roles", "escalate", _role, "patch roles"),
@@ -138,6 +152,7 @@ CASES: list[tuple[str, str, str, str, Callable[[Hub], None], str]] = [
     ("Role", "hansa-system", "leases", "update", _lease, "update leases"),
     ("Role", "hansa-system", "secrets", "create", _serving_secret, "create secrets"),
     ("Role", "karmada-cluster", "secrets", "create", _kubefed_cluster, "create secrets"),
+    ("Role", "kube-federation-system", "secrets", "create", _karmada_cluster, "create secrets"),
 ]
 
 

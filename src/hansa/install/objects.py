@@ -98,14 +98,15 @@ def permissions() -> list[Json]:
             ],
         ),
         _binding("RoleBinding", "Role", ROLE, names.HANSA_NAMESPACE),
-        # credentials of members that KubeFed knew
-        _role(
-            names.CLUSTER_NAMESPACE,
-            [
-                _rule([""], ["secrets"], ["create"]),
-            ],
+        # credentials of members that were joined for the other dialect
+        *(
+            document
+            for namespace in (names.CLUSTER_NAMESPACE, names.KUBEFED_NAMESPACE)
+            for document in (
+                _role(namespace, [_rule([""], ["secrets"], ["create"])]),
+                _binding("RoleBinding", "Role", ROLE, namespace),
+            )
         ),
-        _binding("RoleBinding", "Role", ROLE, names.CLUSTER_NAMESPACE),
     ]
 
 
