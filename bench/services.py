@@ -2,7 +2,8 @@
 
 The members' API servers (embedded, without TLS) run in a process of their own and are filled before they serve; the
 control plane that is measured runs in this one, and reaches them over HTTP. Every namespace exists in `--spread`
-clusters, each of which exports its share of the namespace's services to the others; all are on one network.
+clusters, each of which exports its share of the namespace's services to the others; all are on one network. `hansa dns`
+runs beside a few of the clusters, and a client asks it for the names of what is exported while it is timed.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ import re
 import statistics
 import sys
 import time
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
+from bench.names import Asker, beside
 from hansa.api import names, scheme
 from hansa.api.cluster import Cluster
 from hansa.api.crd import all_crds
@@ -30,7 +32,7 @@ from hansa.apiserver.http import Running, serve
 from hansa.apiserver.message import Request, Response
 from hansa.app.control_plane import ControlPlane, Settings
 from hansa.app.inprocess import InProcessTransport
-from hansa.kube.client import Client
+from hansa.kube.client import Client, WatchEvent
 from hansa.kube.config import ClusterConfig
 from hansa.kube.http import HttpTransport
 from hansa.runtime.clock import SystemClock
@@ -50,6 +52,9 @@ class Open:
 
     async def handle(self, request: Request) -> Response:
         return await self._embedded.handle(dataclasses.replace(request, user=ADMIN))
+
+    def close_watches(self) -> None:
+        self._embedded.close_watches()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,8 +166,15 @@ def _options(load: Load) -> list[str]:
     return [f"--clusters={load.clusters}", f"--exports={load.exports}", f"--spread={load.spread}"]
 
 
-async def measure(load: Load, samples: int) -> dict[str, Any]:
-    async with servers(load) as clients:
+class Sample(NamedTuple):
+    """Seconds from an export until its first slice is in another cluster, and until its name is answered there."""
+
+    imported: float
+    answered: float
+
+
+async def measure(load: Load, samples: int, name_servers: int) -> dict[str, Any]:
+    async with servers(load) as clients, AsyncExitStack() as stack:
         hub = clients["hub"]
         addresses = {name: client.transport for name, client in clients.items()}
 
@@ -178,7 +190,11 @@ async def measure(load: Load, samples: int) -> dict[str, Any]:
             seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu_before
             await asyncio.sleep(5)
             loaded = _rss_mib()
-            latencies = [await _one(load, clients, number) for number in range(samples)]
+            askers = {
+                f"member{number}": await stack.enter_async_context(beside(clients[f"member{number}"].server))
+                for number in range(load.spread - 1, load.spread - 1 + name_servers)
+            }
+            taken = [await _one(load, clients, askers, number) for number in range(samples)]
         return {
             "case": "services",
             **dataclasses.asdict(load),
@@ -187,9 +203,17 @@ async def measure(load: Load, samples: int) -> dict[str, Any]:
             "cpu_seconds_all_imported": round(cpu, 1),
             "rss_mib_before": round(at_rest, 1),
             "rss_mib": round(loaded, 1),
-            "export_to_import_p50_seconds": round(statistics.median(latencies), 3),
-            "export_to_import_p99_seconds": round(statistics.quantiles(latencies, n=100)[98], 3),
+            "name_servers": name_servers,
+            **_percentiles("export_to_import", [sample.imported for sample in taken]),
+            **_percentiles("export_to_answer", [sample.answered for sample in taken]),
         }
+
+
+def _percentiles(what: str, seconds: list[float]) -> dict[str, float]:
+    return {
+        f"{what}_p50_seconds": round(statistics.median(seconds), 3),
+        f"{what}_p99_seconds": round(statistics.quantiles(seconds, n=100)[98], 3),
+    }
 
 
 def _joined(number: int) -> list[Json]:
@@ -232,23 +256,39 @@ async def _imported(load: Load, clients: Mapping[str, Client]) -> None:
             await asyncio.sleep(1.0)
 
 
-async def _one(load: Load, clients: Mapping[str, Client], number: int) -> float:
-    """Seconds from an export to its first slice in the last cluster of the namespace, when nothing else happens."""
-    namespace = number % load.namespaces
-    first, *_, last = load.members(namespace)
-    *before, export = exported(f"space-{namespace}", f"late-{number}", first)
-    await _fill(clients[f"member{first}"], before)
-    client = clients[f"member{last}"]
-    label = f"{names.IMPORT_NAME_LABEL}=late-{number}"
+async def _one(load: Load, clients: Mapping[str, Client], askers: Mapping[str, Asker], number: int) -> Sample:
+    """From the first cluster of a namespace to its last one, which has a name server, when nothing else happens."""
+    spaces = [space for space in range(load.namespaces) if f"member{load.members(space)[-1]}" in askers]
+    space = spaces[number % len(spaces)]
+    first, *_, last = (f"member{each}" for each in load.members(space))
+    namespace, name = f"space-{space}", f"late-{number}"
+    *before, export = exported(namespace, name, load.members(space)[0])
+    await _fill(clients[first], before)
+    client = clients[last]
+    label = f"{names.IMPORT_NAME_LABEL}={name}"
     version = (await client.list(scheme.ENDPOINT_SLICES, labels=label)).resource_version
     async with client.watch(scheme.ENDPOINT_SLICES, labels=label, resource_version=version) as events:
         await asyncio.sleep(PAUSE_SECONDS)
         begun = time.perf_counter()
-        await _fill(clients[f"member{first}"], [export])
-        async for event in events:
-            if event.type == "ADDED":
-                break
-    return time.perf_counter() - begun
+        await _fill(clients[first], [export])
+        answer = asyncio.create_task(_answer(askers[last], f"{name}.{namespace}.svc.{names.CLUSTERSET}"))
+        imported = await _added(events)
+        addresses, answered = await answer
+    made = (await client.get(scheme.SERVICE_IMPORTS, name, namespace)).json()
+    if addresses != made["spec"].get("ips"):
+        raise RuntimeError(f"{name} is answered with {addresses}: {made}")
+    return Sample(imported - begun, answered - begun)
+
+
+async def _added(events: AsyncIterator[WatchEvent]) -> float:
+    async for event in events:
+        if event.type == "ADDED":
+            break
+    return time.perf_counter()
+
+
+async def _answer(asker: Asker, name: str) -> tuple[list[str], float]:
+    return await asker.addresses(name), time.perf_counter()
 
 
 def _rss_mib() -> float:
@@ -261,14 +301,15 @@ def _rss_mib() -> float:
 @click.option("--exports", default=5000, show_default=True)
 @click.option("--spread", default=3, show_default=True, help="Clusters that have a namespace.")
 @click.option("--samples", default=200, show_default=True, help="Exports, one after the other, whose way is timed.")
+@click.option("--name-servers", default=5, show_default=True, help="Clusters that are asked for names.")
 @click.option("--serve", "only_serve", is_flag=True, hidden=True)
-def main(clusters: int, exports: int, spread: int, samples: int, only_serve: bool) -> None:
+def main(clusters: int, exports: int, spread: int, samples: int, name_servers: int, only_serve: bool) -> None:
     """Export many services from many clusters, and time single exports among them."""
     load = Load(clusters, exports, spread)
     if only_serve:
         asyncio.run(run_servers(load))
     else:
-        print(json.dumps(asyncio.run(measure(load, samples))), flush=True)
+        print(json.dumps(asyncio.run(measure(load, samples, name_servers))), flush=True)
 
 
 if __name__ == "__main__":
