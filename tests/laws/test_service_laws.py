@@ -7,9 +7,11 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hansa.combine.export import Export, Offer, Port
+from hansa.api.routing import ServiceRoutingPolicySpec
+from hansa.combine.export import TCP, Export, Offer, Port
 from hansa.combine.merge import Incumbent, Merged, merge
-from hansa.combine.routing import LISTEN_FIRST, LISTEN_LAST, listen_ports, ports_served
+from hansa.combine.routing import LISTEN_FIRST, LISTEN_LAST, Exporter, Place, listen_ports, ports_served, routable
+from hansa.combine.slices import reach
 
 ports = st.builds(
     Port,
@@ -189,3 +191,34 @@ def test_listen_ports_are_free_and_stay(found: list[Port], taken: set[int], more
     assert all(LISTEN_FIRST <= number <= LISTEN_LAST for number in first.values())
     again = listen_ports("shop", "web", [*found, Port("late", 99 + more)], first, taken)
     assert {**again, **first} == again
+
+
+HERE = "c1"
+places = {name: Place(name, network=network) for name, network in zip(("c1", "c2", "c3", "c4"), "aabc", strict=True)}
+policies = st.builds(
+    ServiceRoutingPolicySpec,
+    mode=st.sampled_from([None, "direct", "proxy", "hybrid"]),
+    min_local=st.sampled_from([None, 2]),
+    exclude=st.lists(st.sampled_from(sorted(places)), max_size=1),
+    failover_only=st.lists(st.sampled_from(sorted(places)), max_size=2),
+)
+
+
+@given(exports, st.lists(st.integers(0, 2), min_size=4, max_size=4), st.booleans(), policies)
+def test_a_port_leads_somewhere_while_anybody_in_reach_is_ready_for_it(
+    found: list[Export], ready: list[int], has_gateway: bool, policy: ServiceRoutingPolicySpec
+) -> None:
+    offer = replace(merged(found).offer, type="ClusterSetIP")
+    exporters = [
+        Exporter(places[each.cluster], ports_served(each.offer.ports, offer.ports), count)
+        for each, count in zip(found, ready, strict=False)
+    ]
+    importer = replace(places[HERE], gateways=("192.0.2.1",) if has_gateway else ())
+    way = reach(importer, offer, exporters, policy)
+    assert way.by_gateway <= has_gateway
+    for port in offer.ports:
+        able = {each.cluster for each in routable(importer, exporters, policy) if port in each.ports and each.ready}
+        reached = able if has_gateway and port.protocol == TCP else able & set(way.pods)
+        active = {name for name, labels in way.active.items() if port.label in labels}
+        assert active <= {each.cluster for each in exporters if port in each.ports}
+        assert active & reached or not reached, (port, way)
