@@ -267,7 +267,8 @@ class History:
         affinity = {"labelSelector": {"matchLabels": {CHOSEN: "yes"}}} if clusters == BY_LABEL else None
         placement: Json = {"clusterAffinity": affinity or {"clusterNames": list(clusters)}}
         document = policy(name, wish.within, selectors, placement=placement, **extra)
-        held = await self._held(wish)
+        # an edit that chooses a cluster no longer, and preserves no longer, may be heard in two steps
+        held = await self._held(wish) if preserves else frozenset[str]()
         old = await self.federation.get("hub", wish.policies, name, wish.within)
         if old is None:
             await self.federation.hub.create(wish.policies, document)
