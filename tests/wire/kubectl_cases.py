@@ -100,6 +100,17 @@ spec:
             properties:
               crew: {type: integer}
               selector: {type: string}
+  - name: v1beta1
+    served: true
+    storage: false
+    deprecated: true
+    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+  - name: v1alpha1
+    served: true
+    storage: false
+    deprecated: true
+    deprecationWarning: sea.example/v1alpha1 Boat sinks soon
+    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
 """
 BOAT = """
 apiVersion: sea.example/v1
@@ -490,6 +501,9 @@ CASES: tuple[Case, ...] = (
         stdin=BOAT.replace("wine, tons: 4", "fish").replace("pinta", "maria"),
     ),
     Case("boat-ssa-yaml", "get boat maria -o yaml --show-managed-fields"),
+    Case("crd-wide", "get crd boats.sea.example -o wide"),
+    Case("boat-deprecated", "get boats.v1beta1.sea.example pinta -o name", has=("Boat is deprecated",)),
+    Case("boat-sinks", "label boats.v1alpha1.sea.example pinta old=yes", has=("sinks soon",)),
     Case("boats-all", "get all -l none=none"),
     Case("wait-jsonpath", "wait boat/pinta --for=jsonpath={.status.crew}=4 --timeout=5s"),
     Case("wait-timeout", "wait boat/pinta --for=condition=Ready --timeout=1s", code=1),
@@ -575,6 +589,21 @@ CASES: tuple[Case, ...] = (
     Case("clusterrole-view", "get clusterrole view -o yaml", compare=False, why="roles of groups that are not served"),
     Case("clusterrolebindings", "get clusterrolebinding cluster-admin -o wide"),
     Case("escalate", "create role big --verb=* --resource=* --as=system:serviceaccount:default:robot", code=1),
+    Case("binder", "create role binder --verb=create --resource=rolebindings"),
+    Case("binders", "create rolebinding binders --role=binder --serviceaccount=default:robot"),
+    Case(
+        "bind-nowhere",
+        "create rolebinding lost --role=nowhere --user=jane --as=system:serviceaccount:default:robot",
+        code=1,
+        has=("not found",),
+    ),
+    Case(
+        "bind-nowhere-at-all",
+        "create rolebinding lost --clusterrole=nowhere --user=jane --as=system:serviceaccount:default:robot",
+        code=1,
+        has=("not found",),
+    ),
+    Case("bind-nowhere-as-admin", "create rolebinding lost --role=nowhere --user=jane"),
     Case("quota-get", "get quota"),
     Case("quota-describe", "describe quota q"),
     Case("pdb-get", "get pdb"),

@@ -10,7 +10,7 @@ from typing import Any
 from hansa.api.meta import GVK, Json, Resource
 from hansa.apiserver.builtin import rules_for
 from hansa.apiserver.context import Context
-from hansa.apiserver.resources import CUSTOM_VERBS, CustomVersion, Served, Subresource
+from hansa.apiserver.resources import CUSTOM_VERBS, CustomVersion, Served, Subresource, version_priority
 from hansa.apiserver.storage import Entry, Event
 from hansa.base.clock import rfc3339
 from hansa.base.patch import equal_json
@@ -169,7 +169,19 @@ def _version(definition: Json, version: Json) -> CustomVersion:
         declared.get("scale"),
         "status" in declared,
         bool(preserves) or not schema,
+        _deprecation(definition["spec"], version),
     )
+
+
+def _deprecation(spec: Json, version: Json) -> str:
+    """What whoever asks for this version is warned of: the definition's own words, or what to use instead."""
+    if not version.get("deprecated"):
+        return ""
+    group, kind, name = spec["group"], spec["names"]["kind"], version["name"]
+    lasting = [each["name"] for each in spec["versions"] if each.get("served") and not each.get("deprecated")]
+    better = [each for each in lasting if version_priority(each) < version_priority(name)]
+    instead = f"; use {group}/{min(better, key=version_priority)} {kind}" if better else ""
+    return version.get("deprecationWarning") or f"{group}/{name} {kind} is deprecated{instead}"
 
 
 def _set(conditions: list[Json], kind: str, status: str, reason: str, message: str, now: str) -> None:

@@ -11,7 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from hansa.api import scheme
 from hansa.api.meta import Json
+from hansa.apiserver import faults
 from hansa.apiserver.builtin.default_rbac import default_rbac
 from hansa.apiserver.builtin.escalation import missing_rights
 from hansa.apiserver.builtin.selectors import selects
@@ -305,6 +307,7 @@ class Authorizer:
     def escalation(self, user: UserInfo, new: Json, old: Json | None) -> str | None:
         """Why `user` may not write this Role or binding (rights it does not hold itself); None when it may.
 
+        Raises Fault (NotFound) for a binding to a role that is not there, unless the user may bind anything.
         The text is the part after `roles.rbac.authorization.k8s.io "n" is forbidden: `.
         """
         kind = new.get("kind", "")
@@ -326,14 +329,16 @@ class Authorizer:
                     return "must have cluster-admin privileges to use the aggregationRule"
             return refusal
         role: Json = new.get("roleRef") or {}
-        resource = _RESOURCES.get(role.get("kind", ""), "")
-        bind = Attributes("bind", role.get("apiGroup", ""), "*", resource, "", namespace, role.get("name", ""))
-        if resource and self.allowed(user, bind).allowed:
+        of_role = _RESOURCES.get(role.get("kind", ""), "")
+        bind = Attributes("bind", role.get("apiGroup", ""), "*", of_role, "", namespace, role.get("name", ""))
+        if of_role and self.allowed(user, bind).allowed:
             return None
         role_namespace = namespace if role.get("kind") == "Role" else ""
         rules = self._rules_of_role(role_namespace, role.get("name", ""))
         if rules is None:
-            return None
+            # under the name of the binding's resource, as Kubernetes says it
+            resource = scheme.ROLE_BINDINGS if kind == "RoleBinding" else scheme.CLUSTER_ROLE_BINDINGS
+            raise faults.not_found(resource, role.get("name", ""))
         return self._uncovered(user, namespace, [rule.source for rule in rules])
 
     def _uncovered(self, user: UserInfo, namespace: str, wanted: list[Json]) -> str | None:

@@ -33,6 +33,8 @@ class CustomVersion:
     scale: Json | None
     has_status: bool
     preserves_unknown: bool
+    deprecation: str = ""
+    """What whoever asks for this version is warned of."""
 
 
 @dataclass(frozen=True, slots=True)

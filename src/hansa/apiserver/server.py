@@ -167,6 +167,8 @@ class ApiServer:
         if served is None:
             raise faults.no_such_resource()
         call = Call(request, target, served, user)
+        if served.custom is not None and served.custom.deprecation:
+            call.warn(served.custom.deprecation)
         self._resource_counts[(target.verb, target.group, target.version, target.plural, target.subresource)] += 1
         if served.resource.group in VIRTUAL_GROUPS:
             return self._finish(call, await reviews.answer(self.context, self._authenticator, call), bodies.Form())

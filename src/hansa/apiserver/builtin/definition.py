@@ -176,13 +176,14 @@ def _check_update(new: Json, old: Json) -> list[FieldError]:
 
 
 def _shown_versions(obj: Json) -> str:
-    def text(version: Json) -> str:
-        marks = [mark for mark in ("storage", "deprecated") if version.get(mark)]
-        if not version.get("served"):
-            marks.append("unserved")
-        return f"{version.get('name', '')}({','.join(marks)})" if marks else version.get("name", "")
+    """Those that are served."""
+    served = [version for version in obj["spec"].get("versions") or () if version.get("served")]
+    return ",".join(sorted(f"{each['name']}(storage)" if each.get("storage") else each["name"] for each in served))
 
-    return ",".join(text(version) for version in obj["spec"].get("versions") or ())
+
+def _is_established(obj: Json) -> bool:
+    conditions = (obj.get("status") or {}).get("conditions") or ()
+    return any((each.get("type"), each.get("status")) == ("Established", "True") for each in conditions)
 
 
 def _created(obj: Json, now: Any) -> Any:
@@ -204,6 +205,10 @@ RULES = {
             column("Scope", lambda obj: obj["spec"].get("scope", "")),
             column("Versions", _shown_versions),
             Column("Created At", _created, type="date", description="Time at which the definition was created."),
+            column("Group", lambda obj: obj["spec"].get("group", ""), wide=True),
+            column("Kind", lambda obj: obj["spec"]["names"].get("kind", ""), wide=True),
+            column("ShortNames", lambda obj: ",".join(obj["spec"]["names"].get("shortNames") or ()), wide=True),
+            column("Established", _is_established, "boolean", wide=True),
         ),
         prepare_create=_create,
     )
