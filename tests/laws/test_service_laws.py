@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hansa.api.routing import ServiceRoutingPolicySpec
@@ -204,19 +204,24 @@ policies = st.builds(
 )
 
 
-@given(exports, st.lists(st.integers(0, 2), min_size=4, max_size=4), st.booleans(), policies)
+OFFER = Offer(ports=(Port("http", 80), Port("grpc", 90), Port("dns", 53, "UDP")))
+served = st.sets(st.sampled_from(OFFER.ports)).map(lambda chosen: ports_served(chosen, OFFER.ports))
+exporters_of_it = st.lists(
+    st.builds(Exporter, st.sampled_from(list(places.values())), served, st.integers(0, 2)),
+    max_size=4,
+    unique_by=lambda exporter: exporter.cluster,
+)
+
+
+@settings(max_examples=400)
+@given(exporters_of_it, st.booleans(), policies)
 def test_a_port_leads_somewhere_while_anybody_in_reach_is_ready_for_it(
-    found: list[Export], ready: list[int], has_gateway: bool, policy: ServiceRoutingPolicySpec
+    exporters: list[Exporter], has_gateway: bool, policy: ServiceRoutingPolicySpec
 ) -> None:
-    offer = replace(merged(found).offer, type="ClusterSetIP")
-    exporters = [
-        Exporter(places[each.cluster], ports_served(each.offer.ports, offer.ports), count)
-        for each, count in zip(found, ready, strict=False)
-    ]
     importer = replace(places[HERE], gateways=("192.0.2.1",) if has_gateway else ())
-    way = reach(importer, offer, exporters, policy)
+    way = reach(importer, OFFER, exporters, policy)
     assert way.by_gateway <= has_gateway
-    for port in offer.ports:
+    for port in OFFER.ports:
         able = {each.cluster for each in routable(importer, exporters, policy) if port in each.ports and each.ready}
         reached = able if has_gateway and port.protocol == TCP else able & set(way.pods)
         active = {name for name, labels in way.active.items() if port.label in labels}
