@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -335,3 +336,15 @@ async def test_namespaces_follow_and_members_leave(federation) -> None:
     await federation.settle(30.0)
     assert await federation.get("hub", scheme.NAMESPACES, "shop") is None
     assert await federation.get("member1", scheme.NAMESPACES, "shop") is None
+
+
+async def test_a_cluster_is_gone_as_soon_as_nothing_is_left_there(federation) -> None:
+    """It waits for its Works, then for the binding that still means it; nobody looks at it every so often."""
+    await federation.join("member1", "member2")
+    await federation.apply(config_map(), policy(placement=to("member1", "member2")))
+    await federation.settle()
+    assert await settings(federation, "member1") is not None
+    await federation.hub.delete(scheme.CLUSTERS, "member1")
+    await asyncio.sleep(5)
+    assert await federation.get("hub", scheme.CLUSTERS, "member1") is None
+    assert await settings(federation, "member1") is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hansa.api import scheme
 from hansa.api.cluster import Cluster
 from hansa.api.meta import Key
+from hansa.base.names import cluster_of
 from hansa.control.cluster.damping import Damping
 from hansa.control.cluster.lifecycle import ClusterKeeper
 from hansa.control.cluster.members import MemberKeeper
@@ -19,9 +20,24 @@ def cluster_keeper(context: Context) -> Controller[Key]:
     cache = context.cache
     clusters = cache.informer(scheme.CLUSTERS)
     bindings = [cache.informer(resource) for resource in (scheme.RESOURCE_BINDINGS, scheme.CLUSTER_RESOURCE_BINDINGS)]
-    keeper = Controller("cluster", ClusterKeeper(context), workers=4, needs=(clusters, *bindings))
-    clusters.subscribe(lambda change: keeper.queue.add(change.item.key))
-    return keeper
+    keeper = ClusterKeeper(context)
+    controller = Controller("cluster", keeper, workers=4, needs=(clusters, *bindings))
+
+    def space_changed(change: Change) -> None:
+        cluster = cluster_of(change.item.meta.name)
+        if change.new is None and cluster is not None:
+            controller.queue.add(Key("", cluster))
+
+    def binding_changed(_: Change) -> None:
+        for cluster in keeper.held:
+            if not keeper.is_targeted(cluster):
+                controller.queue.add(Key("", cluster))
+
+    clusters.subscribe(lambda change: controller.queue.add(change.item.key))
+    cache.informer(scheme.NAMESPACES).subscribe(space_changed)
+    for informer in bindings:
+        informer.subscribe(binding_changed)
+    return controller
 
 
 def cluster_controllers(context: Context) -> list[Part]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -27,11 +27,15 @@ TAINTED = "TaintClusterSucceed"
 
 @dataclass(frozen=True, slots=True)
 class ClusterKeeper:
+    """`held` are the clusters whose end waits for bindings alone."""
+
     context: Context
+    held: set[str] = field(default_factory=set[str])
 
     async def reconcile(self, key: Key) -> Requeue | None:
         item = self.context.cache.informer(scheme.CLUSTERS).store.get(key)
         if item is None:
+            self.held.discard(key.name)
             return None
         if item.deleting:
             return await self._finish(item)
@@ -91,12 +95,14 @@ class ClusterKeeper:
                 message = f"Removing execution space({space}) of cluster({item.meta.name})."
                 self.context.recorder.of(sources.CLUSTER).event(item, "Normal", SPACE_REMOVED, message)
             return Requeue(WAIT_SECONDS)
-        if self._is_targeted(item.meta.name):
+        if self.is_targeted(item.meta.name):
+            self.held.add(item.meta.name)
             return Requeue(WAIT_SECONDS)
         await self.context.hub.drop_finalizer(scheme.CLUSTERS, item, names.CLUSTER_FINALIZER)
         return None
 
-    def _is_targeted(self, cluster: str) -> bool:
+    def is_targeted(self, cluster: str) -> bool:
+        """Whether a binding still means the cluster."""
         return any(
             self.context.cache.informer(resource).store.by(BINDINGS_BY_CLUSTER, cluster)
             for resource in (scheme.RESOURCE_BINDINGS, scheme.CLUSTER_RESOURCE_BINDINGS)
