@@ -121,7 +121,7 @@ def keys() -> Keys:
     return Keys.fresh("member", SystemClock())
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(before=[HEADLESS, PODS], after=[WAIT, ("no slice", "imported-a-east-ipv4", None)])
 @example(before=[HEADLESS, PODS], after=[WAIT, ("no import", "a", None)])
 @example(before=[PODS], after=[WAIT, HEADLESS, ("peers", names.PEERS, peers("south"))])

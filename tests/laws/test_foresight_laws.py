@@ -270,7 +270,6 @@ async def check_members(federation: Federation, told: Plan) -> None:
 @pytest.mark.timeout(600)
 @settings(
     max_examples=12,
-    deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
     # one example is a federation with three histories: to make it smaller takes longer than to read it

@@ -102,7 +102,7 @@ async def live(steps: list[tuple[str, str]], faults: list[Fault], watches: list[
     assert server.open_watches == 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(STEPS, FAULTS, WATCHES, st.integers(0, 100))
 def test_the_store_ends_equal_to_the_server(
     steps: list[tuple[str, str]], faults: list[Fault], watches: list[WatchScript], seed: int
@@ -127,7 +127,7 @@ async def everything(watches: list[WatchScript]) -> None:
     await asyncio.gather(running, return_exceptions=True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.builds(

@@ -74,7 +74,7 @@ async def history(adds: list[tuple[Key, str, float]], workers: int, limit: int |
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ADDS, st.integers(1, 4), st.sampled_from([None, 1, 2]), st.integers(0, 100))
 def test_one_worker_a_key_and_nothing_is_lost(
     adds: list[tuple[Key, str, float]], workers: int, limit: int | None, seed: int
@@ -101,7 +101,7 @@ async def interrupted(cancels: list[int]) -> None:
     await asyncio.gather(*waiting, return_exceptions=True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(0, 10), max_size=8))
 def test_a_cancelled_worker_loses_no_key(cancels: list[int]) -> None:
     virtual_time.run(interrupted(cancels))
