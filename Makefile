@@ -34,7 +34,7 @@ coredns:
 	tools/coredns/build.sh
 
 real: $(STAMP) kube coredns
-	$(BIN)/pytest tests/real tests/flow/scenarios --rig real
+	$(BIN)/pytest -n 2 --dist loadfile tests/real tests/flow/scenarios --rig real
 
 bench: $(STAMP)
 	$(BIN)/python -m bench
