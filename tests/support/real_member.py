@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncGenerator, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
 
+from hansa.app.real import in_background
 from hansa.install.join import JoinRequest, join
 from hansa.install.unjoin import unjoin
 from hansa.kube import config
@@ -38,13 +37,3 @@ async def joined(
         await join(hub, client, request, lambda _: None)
         stack.push_async_callback(unjoin, hub, name, lambda _: None, member=client)
         yield client
-
-
-@asynccontextmanager
-async def in_background(work: Coroutine[Any, Any, None], name: str) -> AsyncGenerator[None, None]:
-    task = asyncio.create_task(work, name=name)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)

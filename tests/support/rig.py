@@ -11,13 +11,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from tests.support.federation import Federation, running
-from tests.support.real_member import in_background, joined
+from tests.support.real_member import joined
 
 from hansa.api import names, scheme
 from hansa.api.crd import all_crds
 from hansa.api.meta import GVK, Json, Resource
 from hansa.apiserver.embedded import Keys
 from hansa.app.admission import plug
+from hansa.app.real import in_background
 from hansa.kube import config
 from hansa.kube.client import Client, PatchKind
 from hansa.kube.discovery import NoMatch

@@ -63,7 +63,7 @@ async def _run(folder: StateFolder, spec: FederationSpec, stack: AsyncExitStack,
         acting = _client(folder, name, field_manager=SIMULATION)
         stack.push_async_callback(acting.close)
         member = SimulatedMember(name, acting, region=region, zones=zones, controllers=False)
-        await stack.enter_async_context(_in_background(member.run(), name))
+        await stack.enter_async_context(in_background(member.run(), name))
     hub_config = config.load(folder.kubeconfig, "hub")
     account = await hub_as_account(hub_config, qps=0, burst=1)
     clock = SystemClock()
@@ -96,7 +96,8 @@ def _client(folder: StateFolder, name: str, *, field_manager: str = FIELD_MANAGE
 
 
 @asynccontextmanager
-async def _in_background(work: Coroutine[Any, Any, None], name: str) -> AsyncGenerator[None, None]:
+async def in_background(work: Coroutine[Any, Any, None], name: str) -> AsyncGenerator[None, None]:
+    """Run `work` until the block ends."""
     task = asyncio.create_task(work, name=name)
     try:
         yield

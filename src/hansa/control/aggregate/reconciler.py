@@ -58,7 +58,7 @@ class Aggregator:
         if conditions != before:
             change["conditions"] = documents(conditions)
         if change:
-            await self._write(item, change)
+            await self.context.hub.patch_status(binding_resource(key), item, change)
         if decided:
             self.decisions.told(key, item.meta.generation)
             tell_success(self.context, item, binding.spec)
@@ -79,9 +79,6 @@ class Aggregator:
             return None, 0.0
         waiting = self._waiting_seconds(item.key, works, expected)
         return (None, waiting) if waiting > 0 else (aggregated(works), 0.0)
-
-    async def _write(self, item: Item, change: Json) -> None:
-        await self.context.hub.patch_status(binding_resource(item.key), item, change)
 
     def _waiting_seconds(self, key: Key, works: Sequence[Item], expected: int) -> float:
         """How long to wait for the rest: Works on their way report soon, and one write then does for all."""
